@@ -1,0 +1,98 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Swift 6 language mode is the default of this tools version. The features below are on for every target:
+/// - `ExistentialAny`: an existential costs something, so it is written out.
+/// - `InternalImportsByDefault`: an import is an implementation detail unless the file says otherwise.
+/// - `MemberImportVisibility`: a file names every module whose members it uses, so the arrows between targets are visible.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A target of ours, with the settings all of them share.
+func target(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+/// The tests of a target, in a folder that mirrors its sources.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    swiftSettings: settings)
+}
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+
+let package = Package(
+  name: "martlet",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "martlet", targets: ["martlet"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+  ],
+  targets: [
+    // C libraries: each is imported by exactly one Swift target.
+    .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CCyrusSASL", path: "Sources/CCyrusSASL", pkgConfig: "libsasl2", providers: [.apt(["libsasl2-dev"])]),
+
+    // tools
+    target("Bytes"),
+    target("Cryptography", ["Bytes", "COpenSSL"]),
+    target("SQLite", ["CSQLite"]),
+
+    // mail, net
+    target("MessageFormat", ["Bytes"]),
+    target(
+      "Networking",
+      [
+        "Bytes", "Cryptography", log,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+
+    // know, keep
+    target("SMTP", ["Bytes", "MessageFormat"]),
+    target(
+      "MailStore",
+      ["Bytes", "MessageFormat", "SQLite", log, metrics, .product(name: "Collections", package: "swift-collections")]),
+
+    // act, judge
+    target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
+    target("Delivery", ["Bytes", "MessageFormat", "MailStore", "SMTP", log]),
+
+    // talk
+    target(
+      "SMTPServer",
+      ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery", log]),
+    target("IMAPServer", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log]),
+    target("POP3Server", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log]),
+
+    // wire, run
+    target(
+      "MailServer",
+      [
+        "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
+        "SMTPServer", "IMAPServer", "POP3Server", log,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ]),
+    .executableTarget(
+      name: "martlet",
+      dependencies: [
+        "MailServer",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+  ]
+)

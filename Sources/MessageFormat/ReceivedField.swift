@@ -1,0 +1,33 @@
+/// The facts of one trace field.  RFC 5321 §4.4.
+package struct ReceivedField: Sendable {
+  /// What the client said in EHLO, HELO or LHLO.
+  package var heloName: String
+  /// The address literal of the peer, `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
+  package var peer: String
+  package var by: String
+  /// `ESMTP`, `ESMTPS`, `ESMTPSA`, `UTF8SMTPS`, `LMTP`, …  RFC 3848, RFC 6531 §4.3.
+  package var with: String
+  package var id: String
+  /// The recipient, only where there is exactly one.
+  package var recipient: EmailAddress?
+  /// Protocol version and cipher suite, for the comment.
+  package var tls: String?
+  package var date: DateTime
+
+  package init(
+    heloName: String, peer: String, by: String, with: String, id: String, recipient: EmailAddress?, tls: String?,
+    date: DateTime
+  ) {
+    self.heloName = heloName
+    self.peer = peer
+    self.by = by
+    self.with = with
+    self.id = id
+    self.recipient = recipient
+    self.tls = tls
+    self.date = date
+  }
+
+  /// The whole field, folded, with its final CRLF.
+  package func encoded() -> [UInt8] { fatalError("skeleton") }
+}

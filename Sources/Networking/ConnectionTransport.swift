@@ -1,0 +1,37 @@
+package import Cryptography
+
+/// What carries a `Connection`'s bytes: a NIO channel in the server, memory in tests.
+package protocol ConnectionTransport: AnyObject, Sendable {
+  /// Queues bytes for the peer, in order. May be called from any thread.
+  func send(_ bytes: [UInt8])
+  /// Bytes queued and not yet handed to the system.
+  var pendingByteCount: Int { get }
+  /// Suspends until less than the high-water mark is pending. Throws once the connection is gone.
+  func waitUntilWritable() async throws(ConnectionError)
+  /// Starts or stops reading from the peer: back-pressure.
+  func setReading(_ enabled: Bool)
+  /// Turns to TLS as the server after everything queued has been sent, and returns when the handshake is done.
+  /// Plaintext that has arrived and was not consumed has been dropped by then.
+  func startTLS(_ context: TLSServerContext) async throws(ConnectionError) -> TLSInfo
+  /// Calls `body` once after `delay` unless cancelled.
+  func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> any ScheduledCall
+  /// Closes after sending what is queued (`.afterSending`) or at once (`.abruptly`).
+  func close(_ mode: CloseMode)
+}
+
+package protocol ScheduledCall: Sendable {
+  func cancel()
+}
+
+package enum CloseMode: Sendable {
+  case afterSending
+  case abruptly
+}
+
+package enum ConnectionError: Error, Sendable {
+  /// The peer or we have closed it.
+  case closed
+  /// The TLS handshake failed; the text is for the log.
+  case handshakeFailed(String)
+  case timedOut
+}

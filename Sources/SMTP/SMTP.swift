@@ -1,0 +1,2 @@
+import Bytes
+import MessageFormat
