@@ -49,6 +49,14 @@ package final class Connection: Sendable {
 
   package func close(_ mode: CloseMode = .afterSending) { fatalError("skeleton") }
 
+  /// True while the session is suspended in `waitForInput` with nothing to tell it: no input, interrupt, end or
+  /// timeout is due. Tests see by it that a dialogue has come to rest.
+  package var isWaiting: Bool { fatalError("skeleton") }
+  /// Set by `requestStop()`: the session is to take its leave at the next moment its protocol allows.
+  package var isStopping: Bool { fatalError("skeleton") }
+  /// Asks the session to end, and interrupts it. From any thread.
+  package func requestStop() { fatalError("skeleton") }
+
   // MARK: For the transport
 
   /// Bytes from the peer, decrypted.

@@ -17,6 +17,13 @@ package protocol ConnectionTransport: AnyObject, Sendable {
   func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> any ScheduledCall
   /// Closes after sending what is queued (`.afterSending`) or at once (`.abruptly`).
   func close(_ mode: CloseMode)
+  /// Called by the connection each time its session has suspended in `waitForInput` (`Connection.isWaiting` is true by
+  /// then, and may be false again). For tests, which wait for a dialogue to come to rest; a real transport ignores it.
+  func sessionIsWaiting()
+}
+
+extension ConnectionTransport {
+  package func sessionIsWaiting() {}
 }
 
 package protocol ScheduledCall: Sendable {
