@@ -29,5 +29,24 @@ package struct ReceivedField: Sendable {
   }
 
   /// The whole field, folded, with its final CRLF.
-  package func encoded() -> [UInt8] { fatalError("skeleton") }
+  package func encoded() -> [UInt8] {
+    var text = "Received: from \(Self.safe(heloName)) (\(Self.safe(peer)))\r\n"
+    text += "\tby \(Self.safe(by)) with \(Self.safe(with))"
+    if let tls { text += " (\(Self.safe(tls, allowing: " ")))" }
+    text += "\r\n\tid \(Self.safe(id))"
+    if let recipient { text += "\r\n\tfor <\(recipient)>" }
+    return Array((text + ";\r\n\t\(date.rfc5322)\r\n").utf8)
+  }
+
+  /// What a peer says about itself must not end a line, open a comment or grow without bound.
+  private static func safe(_ text: String, allowing extra: Unicode.Scalar = "_") -> String {
+    var result = ""
+    for scalar in text.unicodeScalars.prefix(255) {
+      let isSafe =
+        scalar == extra || !scalar.isASCII || scalar.properties.isAlphabetic
+        || "0123456789.-:[]_+=/".unicodeScalars.contains(scalar)
+      result.unicodeScalars.append(isSafe && !(0x80..<0xA0 ~= scalar.value) ? scalar : "?")
+    }
+    return result.isEmpty ? "unknown" : result
+  }
 }
