@@ -66,13 +66,17 @@ package struct LocalDelivery: Sendable {
   /// Trace fields in front of the body for this recipient, each ended by CRLF. Equal prefixes share one message.
   package var prefix: [UInt8]
   package var flags: MessageFlags
+  /// False where the quota was checked before and this recipient must not fail alone any more.
+  package var enforcesQuota: Bool
   package init(
-    account: AccountID, mailbox: MailboxName = .inbox, prefix: [UInt8], flags: MessageFlags = MessageFlags()
+    account: AccountID, mailbox: MailboxName = .inbox, prefix: [UInt8], flags: MessageFlags = MessageFlags(),
+    enforcesQuota: Bool = true
   ) {
     self.account = account
     self.mailbox = mailbox
     self.prefix = prefix
     self.flags = flags
+    self.enforcesQuota = enforcesQuota
   }
 }
 

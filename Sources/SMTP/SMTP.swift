@@ -1,2 +1,0 @@
-import Bytes
-import MessageFormat
