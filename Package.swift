@@ -77,6 +77,12 @@ let package = Package(
     target("IMAPServer", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log]),
     target("POP3Server", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log]),
 
+    // tests
+    .target(
+      name: "TestSupport",
+      dependencies: ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log],
+      path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: settings),
+
     // wire, run
     target(
       "MailServer",
