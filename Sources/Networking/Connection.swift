@@ -234,7 +234,7 @@ package final class Connection: Sendable {
   }
 
   /// What arrived after the reply to STARTTLS, before the transport had turned to TLS: the beginning of the handshake.
-  func takeBytesForHandshake() -> [UInt8] {
+  package func takeBytesForHandshake() -> [UInt8] {
     shared.withLock { shared in
       defer { shared.inbox = [] }
       return shared.inbox

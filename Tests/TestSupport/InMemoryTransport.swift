@@ -124,6 +124,7 @@ package final class InMemoryTransport: ConnectionTransport {
         // What is still on its way was sent in plaintext.
         state.input.removeAll { if case .bytes = $0 { true } else { false } }
         if !state.isClosed { state.handshake = continuation }
+        _ = state.connection?.takeBytesForHandshake()
         return state.isClosed
       }
       if isClosed { continuation.resume(returning: .failure(.closed)) }
