@@ -11,15 +11,6 @@ package struct MessageStructure: Hashable, Sendable {
     self.envelope = envelope
     self.root = root
   }
-
-  /// Parses a whole message. Never fails: what cannot be understood is `text/plain` (RFC 2045 §5.2) or left out.
-  /// Depth, number of parts and of header fields are bounded (`MessageLimits`); beyond a bound a part is opaque.
-  package init(parsing message: UnsafeRawBufferPointer) { fatalError("skeleton") }
-
-  /// A compact encoding for the store, with a version byte in front.
-  package func encoded() -> [UInt8] { fatalError("skeleton") }
-  /// Reads what `encoded()` wrote. Returns nil for bytes of an unknown version or damaged ones.
-  package init?(encoded: [UInt8]) { fatalError("skeleton") }
 }
 
 /// The envelope of RFC 9051 §7.5.2: header field bodies, unfolded, not decoded (encoded words stay as they are).
