@@ -1,27 +1,107 @@
 package import MailStore
 package import MessageFormat
 
-/// Where mail for a recipient goes.
-package enum Route: Hashable, Sendable {
-  /// Local accounts, aliases followed and doubles removed; never empty.
-  case local([AccountID])
-  /// Another server's. Only submission may ask for it, and only once there is a queue.
-  case remote
-  /// The domain is ours, nobody answers to the address.  550 5.1.1.
-  case unknown
-  /// An alias leads in a circle or through too many steps.
-  case loop
-}
-
-package enum UnknownRecipientPolicy: Sendable {
-  case refuse
-  /// `dev`: any address receives; its account is made on first use.
-  case createAccount
-}
-
 /// Says for each recipient where it goes. `postmaster` always exists: without an account or alias of that name it leads
 /// to the first account (RFC 5321 §4.5.1).
 package struct Router: Sendable {
-  package init(store: MailStore, hostname: Domain, unknown: UnknownRecipientPolicy) { fatalError("skeleton") }
-  package func route(_ recipient: EmailAddress) async throws(StoreError) -> Route { fatalError("skeleton") }
+  /// Aliases of aliases, and so on. People nest two or three.
+  static let longestAliasChain = 10
+  /// Addresses looked at for one recipient, so that nested lists cannot multiply without end.
+  static let mostLookups = 2_000
+
+  private let store: MailStore
+  private let unknown: UnknownRecipientPolicy
+  /// Whom `RCPT TO:<postmaster>` without a domain is for.
+  package let postmaster: EmailAddress
+
+  package init(store: MailStore, hostname: Domain, unknown: UnknownRecipientPolicy) {
+    self.store = store
+    self.unknown = unknown
+    postmaster = EmailAddress(localPart: "postmaster", domain: hostname)
+  }
+
+  package func route(_ recipient: EmailAddress) async throws(StoreError) -> Route {
+    let directory = store.directory
+    switch directory.answer(for: recipient) {
+    case .account(let account): return .local([account])
+    case .alias(let targets):
+      var expansion = Expansion(from: recipient)
+      try await follow(targets, in: directory, chain: [recipient.lookupKey], into: &expansion)
+      return expansion.route
+    case .unknown:
+      if let first = postmasterAccount(for: recipient, in: directory) { return .local([first]) }
+      return unknown == .createAccount ? .local([try await makeAccount(recipient)]) : .unknown
+    case .notLocal:
+      if let first = postmasterAccount(for: recipient, in: directory) { return .local([first]) }
+      return unknown == .createAccount ? .local([try await makeAccount(recipient)]) : .remote
+    }
+  }
+
+  /// What following an alias has found so far.
+  private struct Expansion {
+    var accounts: [AccountID] = []
+    var seenAccounts: Set<AccountID> = []
+    var lookups = 0
+    var leadsAway = false
+    var isCircle = false
+
+    init(from recipient: EmailAddress) {}
+
+    mutating func add(_ account: AccountID) {
+      if seenAccounts.insert(account).inserted { accounts.append(account) }
+    }
+
+    /// Mail that can only reach some of an alias's targets is not accepted: nothing could tell the sender of the rest.
+    var route: Route {
+      if isCircle { return .loop }
+      if leadsAway { return .remote }
+      return accounts.isEmpty ? .unknown : .local(accounts)
+    }
+  }
+
+  private func follow(
+    _ targets: [EmailAddress], in directory: Directory, chain: [String], into expansion: inout Expansion
+  ) async throws(StoreError) {
+    for target in targets {
+      expansion.lookups += 1
+      let key = target.lookupKey
+      guard expansion.lookups <= Self.mostLookups, chain.count <= Self.longestAliasChain, !chain.contains(key) else {
+        expansion.isCircle = true
+        return
+      }
+      switch directory.answer(for: target) {
+      case .account(let account): expansion.add(account)
+      case .alias(let next):
+        try await follow(next, in: directory, chain: chain + [key], into: &expansion)
+        if expansion.isCircle { return }
+      case .unknown where unknown == .createAccount, .notLocal where unknown == .createAccount:
+        expansion.add(try await makeAccount(target))
+      // A target that is gone does not stop mail for the others.
+      case .unknown: continue
+      case .notLocal: expansion.leadsAway = true
+      }
+    }
+  }
+
+  private func postmasterAccount(for recipient: EmailAddress, in directory: Directory) -> AccountID? {
+    guard recipient.localPart.lowercased() == "postmaster",
+      recipient.domain == postmaster.domain || directory.isLocal(recipient.domain)
+    else { return nil }
+    return directory.accounts.lazy.map(\.id).min()
+  }
+
+  /// Makes domain and account where they are missing. Somebody else may do the same at the same moment.
+  private func makeAccount(_ recipient: EmailAddress) async throws(StoreError) -> AccountID {
+    let base = recipient.localPart.prefix { $0 != "+" }
+    let address = base.isEmpty ? recipient : EmailAddress(localPart: String(base), domain: recipient.domain)
+    if !store.directory.isLocal(address.domain) {
+      do { try await store.addDomain(address.domain) } catch .domainExists {}
+    }
+    do {
+      return try await store.addAccount(address, secrets: [], quota: Quota())
+    } catch .accountExists, .addressExists {
+      guard case .account(let account) = store.directory.answer(for: address) else { throw .accountNotFound }
+      return account
+    }
+  }
 }

@@ -1,0 +1,36 @@
+import Authentication
+import Networking
+import SMTP
+
+extension SMTPSession {
+  /// What EHLO and LHLO announce now: only what works here, and only what may be used at this moment.
+  ///
+  /// DSN is not among them: its parameters are understood, but a report of success is not sent (RFC 3461 §5.2.1 would
+  /// ask for one).
+  var capabilities: [SMTPExtension] {
+    var list: [SMTPExtension] = [
+      .pipelining, .size(services.limits.messageSize), .eightBitMIME, .smtpUTF8, .enhancedStatusCodes, .chunking,
+      .binaryMIME, .limits(recipients: services.limits.recipients),
+    ]
+    if canStartTLS { list.append(.startTLS) }
+    let mechanisms = availableMechanisms
+    if !mechanisms.isEmpty { list.append(.auth(mechanisms)) }
+    return list
+  }
+
+  var canStartTLS: Bool { services.tls != nil && connection.tls == nil }
+
+  /// Empty where AUTH is not for this role or not possible on this connection.
+  var availableMechanisms: [String] {
+    guard role == .submission, account == nil else { return [] }
+    return services.authenticator.mechanisms(for: authenticationContext)
+  }
+
+  var authenticationContext: AuthenticationContext {
+    let ip = connection.remoteAddress.ip
+    return AuthenticationContext(
+      service: .smtp, connectionID: connection.id, remoteAddress: ip?.description ?? "local",
+      limitKey: ip?.limitKey.description ?? "local", tls: connection.tls,
+      allowsPlaintext: services.allowsPlaintextAuthentication)
+  }
+}

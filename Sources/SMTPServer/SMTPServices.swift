@@ -1,0 +1,50 @@
+package import Authentication
+package import Cryptography
+package import Delivery
+package import Logging
+package import MailStore
+package import MessageFormat
+
+/// What kind of peer a listener serves.
+package enum SMTPRole: String, Sendable {
+  /// Port 25: mail for local domains from anyone; AUTH is not offered.
+  case exchange
+  /// Ports 587 and 465: authenticated accounts send.  RFC 6409.
+  case submission
+  /// RFC 2033: one reply a recipient after the data.
+  case lmtp
+}
+
+/// Everything a session is given.
+package struct SMTPServices: Sendable {
+  package var store: MailStore
+  package var authenticator: Authenticator
+  package var router: Router
+  /// Nil: STARTTLS is not offered.
+  package var tls: TLSServerContext?
+  /// The name in the greeting and in trace fields.
+  package var hostname: String
+  package var clock: WallClock
+  package var logger: Logger
+  package var limits: SMTPLimits
+  /// Plaintext AUTH without TLS (only `dev` on loopback).
+  package var allowsPlaintextAuthentication: Bool
+  /// `dev`: submission accepts any sender and loops everything back to local accounts.
+  package var acceptsAnySender: Bool
+  package init(
+    store: MailStore, authenticator: Authenticator, router: Router, tls: TLSServerContext?, hostname: String,
+    clock: WallClock, logger: Logger, limits: SMTPLimits = SMTPLimits(), allowsPlaintextAuthentication: Bool = false,
+    acceptsAnySender: Bool = false
+  ) {
+    self.store = store
+    self.authenticator = authenticator
+    self.router = router
+    self.tls = tls
+    self.hostname = hostname
+    self.clock = clock
+    self.logger = logger
+    self.limits = limits
+    self.allowsPlaintextAuthentication = allowsPlaintextAuthentication
+    self.acceptsAnySender = acceptsAnySender
+  }
+}
