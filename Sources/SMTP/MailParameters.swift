@@ -162,6 +162,6 @@ func decimal(_ digits: ArraySlice<UInt8>) -> Int? {
 extension UInt8 {
   /// RFC 5321 `esmtp-keyword`.
   fileprivate var isKeywordByte: Bool {
-    asciiLowercased &- 0x61 < 26 || self &- 0x30 < 10 || self == UInt8(ascii: "-")
+    isIn([.alpha, .digit]) || self == UInt8(ascii: "-")
   }
 }

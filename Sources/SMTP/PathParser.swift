@@ -75,7 +75,7 @@ struct PathParser {
         }
       }
     } else {
-      text = Array(cursor.take { $0.isAtomText || $0 == UInt8(ascii: ".") || $0 >= 0x80 })
+      text = Array(cursor.take { $0.isIn(.atext) || $0 == UInt8(ascii: ".") })
     }
     guard !text.isEmpty, text.count <= Self.longestLocalPart else { return nil }
     return String(validating: text, as: UTF8.self)
@@ -86,19 +86,4 @@ struct PathParser {
 package enum PathDirection: Hashable, Sendable {
   case reverse
   case forward
-}
-
-extension UInt8 {
-  /// RFC 5322 §3.2.3 `atext`.
-  fileprivate var isAtomText: Bool {
-    switch self {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-      UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"), UInt8(ascii: "'"),
-      UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "/"), UInt8(ascii: "="), UInt8(ascii: "?"),
-      UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "{"), UInt8(ascii: "|"), UInt8(ascii: "}"),
-      UInt8(ascii: "~"):
-      true
-    default: false
-    }
-  }
 }
