@@ -17,9 +17,11 @@ func target(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [
 }
 
 /// The tests of a target, in a folder that mirrors its sources.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: exclude, resources: resources,
     swiftSettings: settings)
 }
 
@@ -82,6 +84,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log],
       path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: settings),
+    tests("SMTP", ["Bytes", "MessageFormat"]),
 
     // wire, run
     target(
