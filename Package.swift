@@ -103,5 +103,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    tests("Bytes"),
+    tests("MessageFormat", ["Bytes"]),
   ]
 )

@@ -45,10 +45,10 @@ struct MessageParser {
     header.describe(&part, insideDigest: insideDigest)
     parseContent(&part, boundary: header.boundary, depth: depth)
 
-    // The line end before a delimiter belongs to the delimiter.
+    // The line end before a delimiter belongs to the delimiter, unless it ends a header in here that has no blank line.
     var end = position
     var last = lines
-    if delimiter != nil, end > part.bodyRange.lowerBound, bytes[end - 1] == 0x0A {
+    if delimiter != nil, end > part.content.end ?? part.bodyRange.lowerBound, bytes[end - 1] == 0x0A {
       end -= 1
       last -= 1
       if end > part.bodyRange.lowerBound, bytes[end - 1] == 0x0D { end -= 1 }
@@ -193,6 +193,17 @@ struct MessageParser {
   private static let digest = Array("digest".utf8)
   private static let base64 = Array("base64".utf8)
   private static let quotedPrintable = Array("quoted-printable".utf8)
+}
+
+extension MessagePart.Content {
+  /// Where the last part in here ends.
+  fileprivate var end: Int? {
+    switch self {
+    case .leaf: nil
+    case .multipart(let children): children.last?.bodyRange.upperBound
+    case .message(let structure): structure.root.bodyRange.upperBound
+    }
+  }
 }
 
 extension MessageStructure {
