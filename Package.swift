@@ -85,6 +85,8 @@ let package = Package(
       dependencies: ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log],
       path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: settings),
     tests("SMTP", ["Bytes", "MessageFormat"]),
+    tests(
+      "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
 
     // wire, run
     target(
