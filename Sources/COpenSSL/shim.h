@@ -43,6 +43,11 @@ static inline int shim_err_lib(unsigned long code) { return ERR_GET_LIB(code); }
 static inline int shim_err_reason(unsigned long code) { return ERR_GET_REASON(code); }
 static inline EVP_PKEY *shim_new_p256_key(void) { return EVP_EC_gen("P-256"); }
 static inline int shim_general_names_count(GENERAL_NAMES *names) { return sk_GENERAL_NAME_num(names); }
+/// The name at `index` if it is a dNSName, otherwise null.
+static inline const ASN1_STRING *shim_dns_name(GENERAL_NAMES *names, int index) {
+  GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+  return name != NULL && name->type == GEN_DNS ? name->d.dNSName : NULL;
+}
 static inline int shim_email_count(STACK_OF(OPENSSL_STRING) *emails) { return sk_OPENSSL_STRING_num(emails); }
 static inline const char *shim_email(STACK_OF(OPENSSL_STRING) *emails, int index) {
   return sk_OPENSSL_STRING_value(emails, index);

@@ -1,3 +1,5 @@
+import COpenSSL
+
 /// What a finished TLS handshake settled.
 package struct TLSInfo: Sendable {
   /// `TLSv1.2`, `TLSv1.3`.
@@ -7,6 +9,8 @@ package struct TLSInfo: Sendable {
   /// The server name the client asked for, lower-case, without a trailing dot.
   package var serverName: String?
   package var applicationProtocol: String?
+  /// The keys come from an earlier session's ticket.
+  package var isResumed: Bool
   /// The peer's certificate in DER, where it presented one. It may be unknown to every authority.
   package var peerCertificate: [UInt8]?
   /// True if the peer's certificate chains to the configured client authorities.
@@ -23,7 +27,90 @@ package struct TLSInfo: Sendable {
   package init(version: String, cipher: String) {
     self.version = version
     self.cipher = cipher
+    isResumed = false
     peerCertificateIsTrusted = false
     peerEmailAddresses = []
   }
+
+  init(of ssl: OpaquePointer, isServer: Bool) {
+    self.init(
+      version: String(cString: SSL_get_version(ssl)),
+      cipher: String(cString: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))))
+    serverName = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { normalisedServerName(String(cString: $0)) }
+    applicationProtocol = selectedApplicationProtocol(ssl)
+    isResumed = SSL_session_reused(ssl) == 1
+    exporterBinding = exporter(ssl)
+    uniqueBinding = finishedMessage(ssl, isServer: isServer, isResumed: isResumed)
+
+    let peer = SSL_get1_peer_certificate(ssl)
+    defer { X509_free(peer) }
+    if let peer {
+      peerCertificate = derEncoding(peer)
+      peerCertificateIsTrusted = SSL_get_verify_result(ssl) == Int(X509_V_OK)
+      peerEmailAddresses = emailAddresses(peer)
+    }
+    endPointBinding = (isServer ? SSL_get_certificate(ssl) : peer).flatMap(endPointDigest)
+  }
+}
+
+/// Lower-case and without the trailing dot that some clients send.
+func normalisedServerName(_ name: String) -> String {
+  let name = name.lowercased()
+  return name.hasSuffix(".") ? String(name.dropLast()) : name
+}
+
+private func selectedApplicationProtocol(_ ssl: OpaquePointer) -> String? {
+  var name: UnsafePointer<UInt8>?
+  var count: UInt32 = 0
+  SSL_get0_alpn_selected(ssl, &name, &count)
+  guard let name, count > 0 else { return nil }
+  return String(decoding: UnsafeBufferPointer(start: name, count: Int(count)), as: UTF8.self)
+}
+
+/// RFC 9266 §2. With TLS 1.2 it is unique only with the extended master secret (§4.2).
+private func exporter(_ ssl: OpaquePointer) -> [UInt8]? {
+  guard SSL_version(ssl) >= TLS1_3_VERSION || shim_ssl_extms(ssl) == 1 else { return nil }
+  let label: StaticString = "EXPORTER-Channel-Binding"
+  var bytes = [UInt8](repeating: 0, count: 32)
+  let result = label.withUTF8Buffer { label in
+    label.withMemoryRebound(to: CChar.self) { label in
+      SSL_export_keying_material(ssl, &bytes, 32, label.baseAddress, label.count, [], 0, 1)
+    }
+  }
+  return result == 1 ? bytes : nil
+}
+
+/// The first Finished message of the handshake: the client's, or the server's if the session is resumed.  RFC 5929 §3.1.
+private func finishedMessage(_ ssl: OpaquePointer, isServer: Bool, isResumed: Bool) -> [UInt8]? {
+  guard SSL_version(ssl) == TLS1_2_VERSION else { return nil }
+  var bytes = [UInt8](repeating: 0, count: 64)
+  let isOurs = isServer == isResumed
+  let count = isOurs ? SSL_get_finished(ssl, &bytes, 64) : SSL_get_peer_finished(ssl, &bytes, 64)
+  return count > 0 && count <= 64 ? Array(bytes[..<count]) : nil
+}
+
+/// The certificate's digest by the hash of its own signature, with SHA-256 in place of MD5 and SHA-1.  RFC 5929 §4.1.
+private func endPointDigest(_ certificate: OpaquePointer) -> [UInt8]? {
+  var hash: Int32 = 0
+  guard X509_get_signature_info(certificate, &hash, nil, nil, nil) == 1 else { return nil }
+  let algorithm = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbyname(OBJ_nid2sn(hash))
+  guard let algorithm else { return nil }
+  var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+  var count: UInt32 = 0
+  guard X509_digest(certificate, algorithm, &bytes, &count) == 1 else { return nil }
+  return Array(bytes[..<Int(count)])
+}
+
+func derEncoding(_ certificate: OpaquePointer) -> [UInt8]? {
+  var start: UnsafeMutablePointer<UInt8>?
+  let count = i2d_X509(certificate, &start)
+  guard count > 0, let start else { return nil }
+  defer { CRYPTO_free(start, nil, 0) }
+  return Array(UnsafeBufferPointer(start: start, count: Int(count)))
+}
+
+private func emailAddresses(_ certificate: OpaquePointer) -> [String] {
+  guard let emails = shim_x509_emails(certificate) else { return [] }
+  defer { shim_emails_free(emails) }
+  return (0..<shim_email_count(emails)).compactMap { shim_email(emails, $0).map { String(cString: $0) } }
 }
