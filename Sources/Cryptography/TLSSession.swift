@@ -111,6 +111,10 @@ package final class TLSSession {
     }
   }
 
+  package func send(_ plaintext: [UInt8]) throws(TLSError) {
+    try plaintext.withUnsafeBytes { bytes in Result { () throws(TLSError) in try send(bytes) } }.get()
+  }
+
   /// Tells the peer that nothing more will come (close_notify).
   package func sendClose() {
     guard info != nil else { return }
