@@ -88,6 +88,8 @@ let package = Package(
     tests(
       "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
 
+    tests("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "TestSupport", log]),
+
     // wire, run
     target(
       "MailServer",

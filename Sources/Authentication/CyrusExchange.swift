@@ -87,12 +87,15 @@ final class CyrusExchange: SASLExchange {
 
   private func work(_ existing: CyrusConnection?, _ response: [UInt8]?) -> Outcome {
     let knewUser = attempt.hasUser
-    do {
-      let connection =
-        try existing
-        ?? CyrusConnection(
+    do throws(CyrusFailure) {
+      let connection: CyrusConnection
+      if let existing {
+        connection = existing
+      } else {
+        connection = try CyrusConnection(
           mechanism: mechanism, service: context.service.rawValue, hostname: authenticator.hostname, delegate: attempt)
-      if existing == nil, let failure = try prepare(connection, response ?? []) { return .failed(failure) }
+        if let failure = try prepare(connection, response ?? []) { return .failed(failure) }
+      }
       switch connection.step(response) {
       case .challenge(let data): return .challenge(data, connection)
       case .done(let user, let data): return .done(user: user, data: data)

@@ -68,11 +68,11 @@ final class LoginAttempt: CyrusDelegate {
     guard mayBeChecked(name) else { return false }
     let identity = identify(name)
     let isRight: Bool
-    switch (authenticator.policy, identity) {
-    case (.anyPassword, let identity): isRight = identity != nil
-    case (.verified, .account(let account)?):
+    switch authenticator.policy {
+    case .anyPassword: isRight = identity != nil
+    case .verified:
+      let account: Account? = if case .account(let account)? = identity { account } else { nil }
       isRight = authenticator.isPassword(password, of: account, named: name)
-    case (.verified, _): isRight = authenticator.isPassword(password, of: nil, named: name)
     }
     if !isRight { refuse(.invalidCredentials) }
     return isRight

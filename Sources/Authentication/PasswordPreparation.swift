@@ -1,4 +1,4 @@
-@_spi(_Unicode) import Swift
+import MessageFormat
 
 /// The octets a password is hashed as: prepared by SASLprep where it is text, as they are where it is not.
 ///
@@ -23,9 +23,7 @@ func saslPrepared(_ text: String) -> String {
       mapped.append(contentsOf: CompatibilityMappings.mapping(of: scalar) ?? [scalar])
     }
   }
-  var normalized = String.UnicodeScalarView()
-  normalized.append(contentsOf: String(mapped)._nfc)
-  return String(normalized)
+  return String(mapped).nfc
 }
 
 /// RFC 3454 table C.1.2.
