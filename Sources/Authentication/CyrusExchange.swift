@@ -139,7 +139,8 @@ final class CyrusExchange: SASLExchange {
     case SASL_BADPROT: return .failed(knewUser ? .invalidCredentials : .malformed)
     case SASL_BADAUTH, SASL_NOUSER, SASL_NOVERIFY, SASL_BADBINDING: return .failed(.invalidCredentials)
     case SASL_NOAUTHZ: return .failed(.notAuthorized)
-    case SASL_BUFOVER, SASL_BADPARAM: return .failed(.malformed)
+    // A name that is too long, or nothing but blanks.
+    case SASL_BUFOVER, SASL_BADPARAM, SASL_FAIL: return .failed(.malformed)
     default: return .broken(failure)
     }
   }

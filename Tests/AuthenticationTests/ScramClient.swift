@@ -26,12 +26,12 @@ struct ScramClient {
   var first: [UInt8] { Array((header + bare).utf8) }
 
   /// The final message for the server's first.
-  mutating func final(for challenge: [UInt8]) -> [UInt8]? {
+  mutating func final(for challenge: [UInt8]) throws -> [UInt8] {
     let serverFirst = String(decoding: challenge, as: UTF8.self)
     let fields = ScramClient.fields(challenge)
     guard let nonce = fields["r"], let salt = Base64.decode(Array((fields["s"] ?? "").utf8)),
       let iterations = Int(fields["i"] ?? "")
-    else { return nil }
+    else { throw NotAChallenge() }
     let algorithm = hash.algorithm
     let salted = pbkdf2(
       algorithm, password: password, salt: salt, iterations: iterations, count: algorithm.byteCount)
@@ -45,6 +45,8 @@ struct ScramClient {
     let proof = zip(clientKey, signature).map { $0 ^ $1 }
     return Array("\(unproven),p=".utf8) + Base64.encode(proof)
   }
+
+  struct NotAChallenge: Error {}
 
   static func fields(_ message: [UInt8]) -> [String: String] {
     var fields: [String: String] = [:]
