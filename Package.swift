@@ -87,6 +87,7 @@ let package = Package(
     tests("SMTP", ["Bytes", "MessageFormat"]),
     tests(
       "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
+    tests("POP3Server", ["TestSupport", "Authentication", "MailStore", "Networking"], exclude: ["Transcripts"]),
 
     tests("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "TestSupport", log]),
 
