@@ -84,6 +84,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log],
       path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: settings),
+    tests("TestSupport"),
     tests("SMTP", ["Bytes", "MessageFormat"]),
     tests(
       "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
