@@ -328,7 +328,7 @@ struct ExchangeTests {
     let context = makeContext(tls: nil, allowsPlaintext: true)
     for (name, result) in [
       ("new@fresh.test", "new@fresh.test"), ("new@fresh.test", "new@fresh.test"), ("someone", "someone@example.test"),
-      ("not an address@@", "invalidCredentials"), (" ", "malformed"), ("", "malformed"),
+      ("not an address@@", "invalidCredentials"), (" ", "invalidCredentials"), ("", "malformed"),
     ] {
       let exchange = try #require(dev.authenticator.begin("PLAIN", context))
       #expect(describe(await exchange.step(Array("\0\(name)\0whatever".utf8))) == result, "\(name)")
