@@ -1,5 +1,6 @@
 package import Logging
 package import MessageFormat
+import SQLite
 
 package struct StoreOptions: Sendable {
   package var clock: WallClock
@@ -8,14 +9,24 @@ package struct StoreOptions: Sendable {
   package var stagingBudget: Int
   /// Bodies above this go to a file of their own.
   package var largeBodyThreshold: Int
+  /// Memory for the indexes of selected mailboxes, in octets.
+  package var indexBudget: Int
+  /// A pack beyond this is left for a new one, in octets.
+  package var packSize: Int
+  /// Tests make file operations fail: the error number to fail with, or 0.
+  package var fault: (@Sendable (FileOperation) -> Int32)?
   package init(
     clock: WallClock = .system, logger: Logger = Logger(label: "store"), stagingBudget: Int = 64 << 20,
-    largeBodyThreshold: Int = 1 << 20
+    largeBodyThreshold: Int = 1 << 20, indexBudget: Int = 64 << 20, packSize: Int = 64 << 20,
+    fault: (@Sendable (FileOperation) -> Int32)? = nil
   ) {
     self.clock = clock
     self.logger = logger
     self.stagingBudget = stagingBudget
     self.largeBodyThreshold = largeBodyThreshold
+    self.indexBudget = indexBudget
+    self.packSize = packSize
+    self.fault = fault
   }
 }
 
@@ -24,108 +35,294 @@ package struct StoreOptions: Sendable {
 ///
 /// Reads run on a small pool of threads, writes on one; nothing here blocks the caller's thread.
 package final class MailStore: Sendable {
+  private let writer: Writer
+  private let readers: WorkerPool<Database>
+  private let filePool: WorkerPool<Void>
+  private let checkpointer: Checkpointer
+  private let indexes: IndexCache
+  private let feed: ChangeFeed
+  private let bodies: BodyReader
+  private let staging: StagingArea
+  private let lock: StoreLock
+
+  private init(_ parts: OpenedStore) {
+    writer = parts.writer
+    readers = parts.readers
+    filePool = parts.filePool
+    checkpointer = parts.checkpointer
+    indexes = parts.indexes
+    feed = parts.feed
+    bodies = parts.bodies
+    staging = parts.staging
+    lock = parts.lock
+  }
+
+  deinit {
+    // Without a close the threads end by themselves, after what is queued; the lock goes with the process's last hold on it.
+    writer.requestClose()
+    readers.requestStop()
+    filePool.requestStop()
+    checkpointer.requestStop()
+  }
+
   /// Opens or makes the store in `directory`, takes its lock, and puts right what a crash left behind.
   package static func open(at directory: String, options: StoreOptions = StoreOptions()) async throws(StoreError)
     -> MailStore
-  { fatalError("skeleton") }
+  {
+    let filePool = WorkerPool<Void>(named: "store-file", threads: 4) { () }
+    let result: Result<OpenedStore, StoreError> = await filePool.run { _ in
+      do throws(StoreError) {
+        return .success(try OpenedStore(at: directory, options: options, filePool: filePool))
+      } catch {
+        return .failure(error)
+      }
+    }
+    do throws(StoreError) {
+      return MailStore(try result.get())
+    } catch {
+      filePool.requestStop()
+      throw error
+    }
+  }
 
   /// Commits what is queued and releases the lock.
-  package func close() async { fatalError("skeleton") }
+  package func close() async {
+    await writer.close()
+    await readers.stop()
+    await checkpointer.stop()
+    await filePool.stop()
+    lock.release()
+  }
+
+  /// Runs on a reading thread, on one state of the database.
+  private func read<Value: Sendable>(
+    _ query: @escaping @Sendable (Database) throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value {
+    let result: Result<Value, StoreError> = await readers.run { database in
+      guard let database else { return .failure(.closed) }
+      do throws(StoreError) {
+        return .success(try database.reading { () throws(StoreError) in try query(database) })
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
 
   // MARK: Domains, accounts, aliases
 
-  package var directory: Directory { fatalError("skeleton") }
-  package func addDomain(_ domain: Domain) async throws(StoreError) { fatalError("skeleton") }
+  package var directory: Directory { writer.directory }
+
+  package func addDomain(_ domain: Domain) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.addDomain(domain) }
+  }
+
   /// Refuses while accounts or aliases are in it (`accountExists`, `addressExists`).
-  package func removeDomain(_ domain: Domain) async throws(StoreError) { fatalError("skeleton") }
+  package func removeDomain(_ domain: Domain) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.removeDomain(domain) }
+  }
+
   /// Makes the account with INBOX, Drafts, Sent, Trash, Archive and Junk, all subscribed.
   package func addAccount(_ address: EmailAddress, secrets: [StoredSecret], quota: Quota) async throws(StoreError)
     -> AccountID
-  { fatalError("skeleton") }
-  package func removeAccount(_ id: AccountID) async throws(StoreError) { fatalError("skeleton") }
-  package func setSecrets(_ secrets: [StoredSecret], of id: AccountID) async throws(StoreError) { fatalError("skeleton") }
-  package func setAppPasswords(_ passwords: [AppPassword], of id: AccountID) async throws(StoreError) {
-    fatalError("skeleton")
+  {
+    try await writer.run { (context) throws(StoreError) in
+      try context.addAccount(address, secrets: secrets, quota: quota)
+    }
   }
-  package func setQuota(_ quota: Quota, of id: AccountID) async throws(StoreError) { fatalError("skeleton") }
-  package func quotaUsage(of id: AccountID) async throws(StoreError) -> QuotaUsage { fatalError("skeleton") }
+
+  package func removeAccount(_ id: AccountID) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.removeAccount(id) }
+  }
+
+  package func setSecrets(_ secrets: [StoredSecret], of id: AccountID) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.setSecrets(secrets, of: id) }
+  }
+
+  package func setAppPasswords(_ passwords: [AppPassword], of id: AccountID) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.setAppPasswords(passwords, of: id) }
+  }
+
+  package func setQuota(_ quota: Quota, of id: AccountID) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.setQuota(quota, of: id) }
+  }
+
+  package func quotaUsage(of id: AccountID) async throws(StoreError) -> QuotaUsage {
+    try await read { (database) throws(StoreError) in try database.usage(of: id) }
+  }
+
   /// Adds or replaces.
-  package func setAlias(_ alias: Alias) async throws(StoreError) { fatalError("skeleton") }
-  package func removeAlias(_ pattern: Alias.Pattern) async throws(StoreError) { fatalError("skeleton") }
+  package func setAlias(_ alias: Alias) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.setAlias(alias) }
+  }
+
+  package func removeAlias(_ pattern: Alias.Pattern) async throws(StoreError) {
+    try await writer.run { (context) throws(StoreError) in try context.removeAlias(pattern) }
+  }
 
   // MARK: Mailboxes
 
   /// All mailboxes of the account in name order, INBOX first.
-  package func mailboxes(of account: AccountID) async throws(StoreError) -> [Mailbox] { fatalError("skeleton") }
-  package func mailbox(named name: MailboxName, of account: AccountID) async throws(StoreError) -> Mailbox? {
-    fatalError("skeleton")
+  package func mailboxes(of account: AccountID) async throws(StoreError) -> [Mailbox] {
+    let mailboxes = try await read { (database) throws(StoreError) in
+      let mailboxes = try database.mailboxes(of: account)
+      // Every account has INBOX.
+      if mailboxes.isEmpty { throw .accountNotFound }
+      return mailboxes
+    }
+    return mailboxes.map(indexes.showingRecent)
   }
+
+  package func mailbox(named name: MailboxName, of account: AccountID) async throws(StoreError) -> Mailbox? {
+    try await read { (database) throws(StoreError) in try database.mailbox(named: name, of: account) }
+      .map(indexes.showingRecent)
+  }
+
   /// Makes missing parents too, as real mailboxes.
   package func createMailbox(_ name: MailboxName, specialUse: SpecialUse?, of account: AccountID) async throws(StoreError)
     -> Mailbox
-  { fatalError("skeleton") }
+  {
+    try await writer.run { (context) throws(StoreError) in
+      try context.createMailbox(name, specialUse: specialUse, of: account)
+    }
+  }
+
   /// Renames with all inferiors. Renaming INBOX moves its messages to a new mailbox and leaves it empty.  RFC 9051 §6.3.6.
   package func renameMailbox(_ name: MailboxName, to newName: MailboxName, of account: AccountID) async throws(StoreError)
-  { fatalError("skeleton") }
+  {
+    try await writer.run { (context) throws(StoreError) in try context.renameMailbox(name, to: newName, of: account) }
+  }
+
   /// A mailbox with children loses its messages and stays as a name that cannot be selected.
   package func deleteMailbox(_ name: MailboxName, of account: AccountID) async throws(StoreError) {
-    fatalError("skeleton")
+    try await writer.run { (context) throws(StoreError) in try context.deleteMailbox(name, of: account) }
   }
+
   /// A subscription is to a name; the mailbox need not exist.  RFC 9051 §6.3.7.
   package func setSubscribed(_ subscribed: Bool, _ name: MailboxName, of account: AccountID) async throws(StoreError) {
-    fatalError("skeleton")
+    try await writer.run { (context) throws(StoreError) in try context.setSubscribed(subscribed, name, of: account) }
   }
+
   /// Subscribed names in order, of mailboxes that exist or not.
-  package func subscriptions(of account: AccountID) async throws(StoreError) -> [MailboxName] { fatalError("skeleton") }
+  package func subscriptions(of account: AccountID) async throws(StoreError) -> [MailboxName] {
+    try await read { (database) throws(StoreError) in try database.subscriptions(of: account) }
+  }
 
   // MARK: Reading messages
 
-  package func index(of mailbox: MailboxID) async throws(StoreError) -> MailboxIndex { fatalError("skeleton") }
+  /// Shared by all that ask for it, and current: what is published is in it.
+  package func index(of mailbox: MailboxID) async throws(StoreError) -> MailboxIndex {
+    if let known = indexes.index(of: mailbox) { return known }
+    indexes.beginLoading(mailbox)
+    do throws(StoreError) {
+      let index = try await read { (database) throws(StoreError) in try database.index(of: mailbox) }
+      return indexes.endLoading(mailbox, index) ?? index
+    } catch {
+      _ = indexes.endLoading(mailbox, nil)
+      throw error
+    }
+  }
+
   /// The entries that exist among `uids`, in UID order. Ask for some hundreds at a time.
   package func entries(in mailbox: MailboxID, uids: [UID]) async throws(StoreError) -> [MessageEntry] {
-    fatalError("skeleton")
+    guard !uids.isEmpty else { return [] }
+    return try await read { (database) throws(StoreError) in try database.entries(in: mailbox, uids: uids) }
   }
+
   /// The structures of the bodies, in the order asked.
   package func structures(of contents: [ContentReference]) async throws(StoreError) -> [MessageStructure] {
-    fatalError("skeleton")
+    guard !contents.isEmpty else { return [] }
+    return try await read { (database) throws(StoreError) in try database.structures(of: contents) }
   }
+
   /// Reads bytes of what the client sees (prefix, then body); the range is clamped to the message's size.
   package func read(_ content: ContentReference, range: Range<Int>) async throws(StoreError) -> [UInt8] {
-    fatalError("skeleton")
+    let bodies = bodies
+    return try await read { (database) throws(StoreError) in
+      try bodies.read(content, range: range, database: database)
+    }
   }
+
+  /// Runs of UIDs expunged after `modSequence`, in order; with UIDs that were never given left out.  RFC 7162 §3.2.
+  package func expunged(in mailbox: MailboxID, after modSequence: ModSequence) async throws(StoreError)
+    -> [ClosedRange<UInt32>]
+  {
+    try await read { (database) throws(StoreError) in try database.expunged(in: mailbox, after: modSequence) }
+      .sorted { $0.lowerBound < $1.lowerBound }
+  }
+
   /// Takes the right to call messages from `firstRecent` on recent; the next caller gets none of these.  RFC 3501 §2.3.2.
-  package func claimRecent(in mailbox: MailboxID) -> UID { fatalError("skeleton") }
+  /// Only for a mailbox whose index has been asked for.
+  package func claimRecent(in mailbox: MailboxID) -> UID { indexes.claimRecent(in: mailbox) }
 
   // MARK: Writing messages
 
-  package func stageBody(expectedSize: Int?) -> BodyStage { fatalError("skeleton") }
+  package func stageBody(expectedSize: Int?) -> BodyStage { BodyStage(area: staging, expectedSize: expectedSize) }
+
   /// All or none, in one commit.  RFC 3502.
   package func append(_ messages: [NewMessage], to mailbox: MailboxName, of account: AccountID) async throws(StoreError)
     -> AppendResult
-  { fatalError("skeleton") }
+  {
+    var weight = 0
+    for message in messages {
+      try await message.body.flushIfLarge()
+      weight += message.body.isLarge ? 0 : message.body.size
+    }
+    return try await writer.run(weight: weight) { (context) throws(StoreError) in
+      try context.append(messages, to: mailbox, of: account)
+    }
+  }
+
   /// One body to many recipients in one commit; one over quota fails alone. Results in the order of `recipients`.
   package func deliver(_ body: StagedBody, to recipients: [LocalDelivery], internalDate: DateTime) async
     -> [Result<AppendResult, StoreError>]
-  { fatalError("skeleton") }
+  {
+    do throws(StoreError) {
+      try await body.flushIfLarge()
+      return try await writer.run(weight: body.isLarge ? 0 : body.size) { (context) throws(StoreError) in
+        try context.deliver(body, to: recipients, date: internalDate)
+      }
+    } catch {
+      return recipients.map { _ in .failure(error) }
+    }
+  }
+
   package func changeFlags(
     in mailbox: MailboxID, uids: [UID], _ change: FlagChange, unchangedSince: ModSequence?
-  ) async throws(StoreError) -> FlagResult { fatalError("skeleton") }
+  ) async throws(StoreError) -> FlagResult {
+    try await writer.run { (context) throws(StoreError) in
+      try context.changeFlags(in: mailbox, uids: uids, change, unchangedSince: unchangedSince)
+    }
+  }
+
   /// Removes those of `uids` (all where nil) that are there and, with `onlyDeleted`, have `\Deleted`. Returns them in order.
   package func expunge(in mailbox: MailboxID, uids: [UID]?, onlyDeleted: Bool) async throws(StoreError) -> [UID] {
-    fatalError("skeleton")
+    try await writer.run { (context) throws(StoreError) in
+      try context.expunge(in: mailbox, uids: uids, onlyDeleted: onlyDeleted)
+    }
   }
+
   package func copy(_ uids: [UID], from source: MailboxID, to destination: MailboxName, of account: AccountID)
     async throws(StoreError) -> CopyResult
-  { fatalError("skeleton") }
+  {
+    try await writer.run { (context) throws(StoreError) in
+      try context.copyEntries(uids, from: source, to: destination, of: account)
+    }
+  }
+
   /// As copy and expunge in one commit.  RFC 6851.
   package func move(_ uids: [UID], from source: MailboxID, to destination: MailboxName, of account: AccountID)
     async throws(StoreError) -> CopyResult
-  { fatalError("skeleton") }
+  {
+    try await writer.run { (context) throws(StoreError) in
+      try context.moveEntries(uids, from: source, to: destination, of: account)
+    }
+  }
 
   // MARK: Changes
 
   /// `wake` is called, from any thread, when the queue turns from empty to not empty.
   package func subscribe(to account: AccountID, wake: @escaping @Sendable () -> Void) -> ChangeSubscription {
-    fatalError("skeleton")
+    feed.subscribe(to: account, wake: wake)
   }
 }

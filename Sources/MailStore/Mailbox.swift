@@ -1,19 +1,3 @@
-/// A mailbox's place in the hierarchy: levels joined by `/`, NFC UTF-8, `INBOX` in upper case wherever it is the first level.
-package struct MailboxName: Hashable, Comparable, Sendable, CustomStringConvertible {
-  package let text: String
-  /// Checks and normalises: no empty level, no control characters, no `%` or `*`, at most 1,000 octets and 50 levels.
-  package init?(_ text: String) { fatalError("skeleton") }
-
-  package static let inbox = MailboxName(unchecked: "INBOX")
-  package static let separator: Character = "/"
-  private init(unchecked text: String) { self.text = text }
-
-  package var isInbox: Bool { text == "INBOX" }
-  package var parent: MailboxName? { fatalError("skeleton") }
-  package var description: String { text }
-  package static func < (left: Self, right: Self) -> Bool { left.text < right.text }
-}
-
 /// What a mailbox is for.  RFC 6154 §2.
 package enum SpecialUse: String, CaseIterable, Sendable {
   case all = "\\All"

@@ -1,0 +1,178 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What the store does to its files. Tests make one of these fail.
+package enum FileOperation: Hashable, Sendable {
+  case write(String)
+  case flush(String)
+  case truncate(String)
+  case rename(String)
+  case flushDirectory(String)
+  /// The commit of the database.
+  case commit
+}
+
+/// A system call that failed.
+struct FileError: Error {
+  let code: Int32
+  let path: String
+  var isMissing: Bool { code == ENOENT }
+  var storeError: StoreError {
+    switch code {
+    case ENOSPC, EDQUOT, EFBIG: .deviceFull
+    default: .inputOutput("\(String(cString: strerror(code))): \(path)")
+    }
+  }
+}
+
+/// The one place through which the store changes files, so that faults can be put in.
+struct FileAccess: Sendable {
+  /// Returns the error number with which the operation is to fail, or 0.
+  var fault: (@Sendable (FileOperation) -> Int32)?
+
+  func check(_ operation: @autoclosure () -> FileOperation, path: String) throws(FileError) {
+    guard let fault else { return }
+    let code = fault(operation())
+    if code != 0 { throw FileError(code: code, path: path) }
+  }
+
+  func makeDirectory(_ path: String) throws(FileError) {
+    guard mkdir(path, 0o700) != 0 else { return }
+    guard errno == EEXIST else { throw FileError(code: errno, path: path) }
+  }
+
+  func rename(_ path: String, to newPath: String) throws(FileError) {
+    try check(.rename(newPath), path: newPath)
+    guard Self.systemRename(path, newPath) == 0 else { throw FileError(code: errno, path: newPath) }
+  }
+
+  private static func systemRename(_ path: String, _ newPath: String) -> Int32 {
+    #if canImport(Glibc)
+      Glibc.rename(path, newPath)
+    #else
+      Darwin.rename(path, newPath)
+    #endif
+  }
+
+  func remove(_ path: String) { unlink(path) }
+
+  /// Makes the names in a directory durable: files made, renamed, removed.
+  func flushDirectory(_ path: String) throws(FileError) {
+    try check(.flushDirectory(path), path: path)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(code: errno, path: path) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw FileError(code: errno, path: path) }
+  }
+
+  func names(in path: String) throws(FileError) -> [String] {
+    guard let stream = opendir(path) else { throw FileError(code: errno, path: path) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}
+
+/// An open file, closed with its last reference. Safe from any thread: all access names its offset.
+final class File: Sendable {
+  enum Mode {
+    case reading
+    /// Made if it is not there.
+    case writing
+    /// Must not be there.
+    case creating
+  }
+
+  let path: String
+  let descriptor: Int32
+  private let access: FileAccess
+
+  init(_ path: String, _ mode: Mode, access: FileAccess) throws(FileError) {
+    self.path = path
+    self.access = access
+    let flags =
+      switch mode {
+      case .reading: O_RDONLY
+      case .writing: O_RDWR | O_CREAT
+      case .creating: O_RDWR | O_CREAT | O_EXCL
+      }
+    descriptor = open(path, flags | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileError(code: errno, path: path) }
+  }
+
+  deinit { close(descriptor) }
+
+  var size: Int64 {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
+    try access.check(.write(path), path: path)
+    var written = 0
+    while written < bytes.count {
+      let count = pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset) + off_t(written))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw FileError(code: errno, path: path)
+      }
+      written += count
+    }
+  }
+
+  /// Fills `buffer` from `offset`; returns the bytes read, fewer only at the end of the file.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FileError) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = pread(descriptor, buffer.baseAddress! + filled, buffer.count - filled, off_t(offset) + off_t(filled))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw FileError(code: errno, path: path)
+      }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Contents, and the size where it changed, are on the disk when this returns.
+  func flush() throws(FileError) {
+    try access.check(.flush(path), path: path)
+    #if canImport(Glibc)
+      let code = fdatasync(descriptor)
+    #else
+      // Only this reaches the disk itself there.
+      let code = fcntl(descriptor, F_FULLFSYNC)
+    #endif
+    guard code == 0 else { throw FileError(code: errno, path: path) }
+  }
+
+  func truncate(to size: Int64) throws(FileError) {
+    try access.check(.truncate(path), path: path)
+    guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError(code: errno, path: path) }
+  }
+
+  /// False if another process (or another open of this one) holds the lock. Held until the file is closed.
+  func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+  /// Gives the contents as memory for the time of `body`.
+  func withMapping<Result>(size: Int, _ body: (UnsafeRawBufferPointer) -> Result) throws(FileError) -> Result {
+    guard size > 0 else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+      throw FileError(code: errno, path: path)
+    }
+    defer { munmap(address, size) }
+    return body(UnsafeRawBufferPointer(start: address, count: size))
+  }
+}

@@ -1,0 +1,25 @@
+/// Where things are in the store's directory.
+struct StoreLayout: Sendable {
+  let root: String
+
+  var database: String { "\(root)/store.db" }
+  var lock: String { "\(root)/lock" }
+  var packs: String { "\(root)/packs" }
+  var large: String { "\(root)/large" }
+  var spool: String { "\(root)/spool" }
+
+  func pack(_ segment: Int64) -> String { "\(packs)/\(segment).pack" }
+  func large(_ body: Int64) -> String { "\(large)/\(body)" }
+
+  func segment(ofPackNamed name: String) -> Int64? {
+    guard name.hasSuffix(".pack") else { return nil }
+    return Int64(name.dropLast(5))
+  }
+
+  /// Makes what is missing, durably.
+  func prepare(_ files: FileAccess) throws(FileError) {
+    try files.makeDirectory(root)
+    for path in [packs, large, spool] { try files.makeDirectory(path) }
+    try files.flushDirectory(root)
+  }
+}

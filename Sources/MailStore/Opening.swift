@@ -1,0 +1,105 @@
+import Logging
+import SQLite
+import Synchronization
+
+/// The lock that keeps a second process from the store.
+final class StoreLock: Sendable {
+  private let file: Mutex<File?>
+
+  init(_ path: String, files: FileAccess) throws(StoreError) {
+    let opened: File
+    do throws(FileError) { opened = try File(path, .writing, access: files) } catch { throw error.storeError }
+    guard opened.lock() else { throw .locked }
+    file = Mutex(opened)
+  }
+
+  func release() { file.withLock { $0 = nil } }
+}
+
+/// The parts of an open store, made in the order that puts right what a crash left behind.
+struct OpenedStore {
+  let lock: StoreLock
+  let writer: Writer
+  let readers: WorkerPool<Database>
+  let filePool: WorkerPool<Void>
+  let checkpointer: Checkpointer
+  let indexes: IndexCache
+  let feed = ChangeFeed()
+  let bodies: BodyReader
+  let staging: StagingArea
+
+  private static let readerThreads = 4
+
+  /// Blocks.
+  init(at directory: String, options: StoreOptions, filePool: WorkerPool<Void>) throws(StoreError) {
+    let layout = StoreLayout(root: directory)
+    let files = FileAccess(fault: options.fault)
+    do throws(FileError) { try layout.prepare(files) } catch { throw error.storeError }
+    lock = try StoreLock(layout.lock, files: files)
+
+    let database = try Self.openDatabase(layout, files, options.logger)
+    let state = try StoreState(database)
+    let packs = try Recovery(layout: layout, files: files, logger: options.logger)
+      .run(database, nextID: state.nextID, packSize: Int64(options.packSize))
+    let context = WriteContext(
+      database: database, packs: packs, layout: layout, files: files, clock: options.clock,
+      directory: try Directory(reading: database), nextID: state.nextID)
+
+    self.filePool = filePool
+    checkpointer = Checkpointer(layout: layout)
+    indexes = IndexCache(budget: options.indexBudget)
+    bodies = BodyReader(layout: layout, access: files)
+    staging = StagingArea(
+      layout: layout, files: files, pool: filePool, budget: options.stagingBudget,
+      threshold: options.largeBodyThreshold, threadKey: state.threadKey)
+    let path = layout.database
+    readers = WorkerPool(named: "store-read", threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
+    writer = Writer(
+      context: context, layout: layout, files: files, feed: feed, indexes: indexes, checkpointer: checkpointer,
+      logger: options.logger)
+    writer.start()
+  }
+
+  private static func openDatabase(_ layout: StoreLayout, _ files: FileAccess, _ logger: Logger) throws(StoreError)
+    -> Database
+  {
+    let isNew = !files.exists(layout.database)
+    if isNew {
+      // Never an empty index over packs that hold mail.
+      let names = (try? files.names(in: layout.packs)) ?? []
+      guard names.isEmpty else { throw .corrupt("store.db is missing, but there are packs: repair the store") }
+    }
+    do throws(SQLiteError) {
+      let database = try Database(path: layout.database, access: .writing)
+      let version = try database.schemaVersion()
+      guard version <= Schema.migrations.count else { throw StoreOpening.newer(version) }
+      for name in try database.migrate(Schema.migrations) where !isNew {
+        logger.notice("store_migrated", metadata: ["migration": "\(name)"])
+      }
+      if isNew {
+        do throws(FileError) { try files.flushDirectory(layout.root) } catch { throw SQLiteError(kind: .inputOutput) }
+      }
+      return database
+    } catch {
+      if error.code == StoreOpening.newerCode { throw .newerSchema(Int(error.message) ?? 0) }
+      throw StoreError(error)
+    }
+  }
+}
+
+/// A version that is too new, on its way through the errors of SQLite.
+private enum StoreOpening {
+  static let newerCode: Int32 = -1
+  static func newer(_ version: Int) -> SQLiteError { SQLiteError(code: newerCode, message: "\(version)") }
+}
+
+private struct StoreState {
+  var nextID: Int64 = 1
+  var threadKey: UInt64 = 0
+
+  init(_ database: Database) throws(StoreError) {
+    nextID = try database.one("SELECT value FROM state WHERE name = 'next_id'") { $0.integer(0) } ?? 1
+    let key = try database.one("SELECT value FROM state WHERE name = 'thread_key'") { $0.integer(0) } ?? 0
+    threadKey = UInt64(bitPattern: key)
+  }
+}

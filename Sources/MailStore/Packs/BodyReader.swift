@@ -1,0 +1,76 @@
+import SQLite
+import Synchronization
+
+/// Reads bodies from packs and from files of their own; keeps a bounded number of files open.
+final class BodyReader: Sendable {
+  private struct Entry {
+    var file: File
+    var lastUse: UInt64
+  }
+  private struct State {
+    var files: [String: Entry] = [:]
+    var uses: UInt64 = 0
+  }
+
+  private let layout: StoreLayout
+  private let access: FileAccess
+  private let state = Mutex(State())
+  private static let openLimit = 128
+
+  init(layout: StoreLayout, access: FileAccess) {
+    self.layout = layout
+    self.access = access
+  }
+
+  /// Bytes of what a client sees: prefix, then body. The range is clamped to the message. Blocks.
+  func read(_ content: ContentReference, range: Range<Int>, database: Database) throws(StoreError) -> [UInt8] {
+    let range = range.clamped(to: 0..<content.size)
+    guard !range.isEmpty else { return [] }
+    let prefix = content.prefix
+    if range.upperBound <= prefix.count { return Array(prefix[range]) }
+    guard let location = try database.location(of: content.bodyID) else { throw .messageNotFound }
+    let path = location.segment.map(layout.pack) ?? layout.large(content.bodyID)
+    let file = try open(path)
+    let fromPrefix = range.lowerBound < prefix.count ? prefix[range.lowerBound...] : []
+    let bodyStart = max(range.lowerBound - prefix.count, 0)
+    let bodyEnd = min(range.upperBound - prefix.count, location.size)
+    var failure: StoreError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      _ = buffer.update(fromContentsOf: fromPrefix)
+      count = fromPrefix.count
+      let wanted = max(bodyEnd - bodyStart, 0)
+      do throws(FileError) {
+        let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count..<count + wanted])
+        let read = try file.read(into: target, at: location.position + Int64(bodyStart))
+        count += read
+        if read < wanted { failure = .corrupt("\(path) ends inside body \(content.bodyID)") }
+      } catch {
+        failure = error.storeError
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  private func open(_ path: String) throws(StoreError) -> File {
+    let known = state.withLock { state in
+      state.uses += 1
+      state.files[path]?.lastUse = state.uses
+      return state.files[path]?.file
+    }
+    if let known { return known }
+    let file: File
+    do throws(FileError) { file = try File(path, .reading, access: access) } catch {
+      throw error.isMissing ? .corrupt("\(path) is missing") : error.storeError
+    }
+    // A file dropped here is closed when its last reader is done.
+    let dropped: File? = state.withLock { state in
+      state.files[path] = Entry(file: file, lastUse: state.uses)
+      guard state.files.count > Self.openLimit, let oldest = state.files.min(by: { $0.value.lastUse < $1.value.lastUse })
+      else { return nil }
+      return state.files.removeValue(forKey: oldest.key)?.file
+    }
+    _ = dropped
+    return file
+  }
+}

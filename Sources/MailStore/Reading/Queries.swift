@@ -1,0 +1,153 @@
+import MessageFormat
+import SQLite
+
+/// What readers and the writer ask alike.
+extension Database {
+  func mailbox(_ id: MailboxID) throws(StoreError) -> Mailbox? {
+    try one(
+      """
+      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen, deleted,
+        size, first_recent, s.name IS NOT NULL
+      FROM mailboxes m LEFT JOIN subscriptions s ON s.account = m.account AND s.name = m.name WHERE m.id = ?
+      """, .integer(id.rawValue), row: Mailbox.init)
+  }
+
+  func mailbox(named name: MailboxName, of account: AccountID) throws(StoreError) -> Mailbox? {
+    try one(
+      """
+      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen, deleted,
+        size, first_recent, s.name IS NOT NULL
+      FROM mailboxes m LEFT JOIN subscriptions s ON s.account = m.account AND s.name = m.name
+      WHERE m.account = ? AND m.name = ?
+      """, .integer(account.rawValue), .text(name.text), row: Mailbox.init)
+  }
+
+  /// In name order, INBOX first.
+  func mailboxes(of account: AccountID) throws(StoreError) -> [Mailbox] {
+    var result: [Mailbox] = []
+    try each(
+      """
+      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen, deleted,
+        size, first_recent, s.name IS NOT NULL
+      FROM mailboxes m LEFT JOIN subscriptions s ON s.account = m.account AND s.name = m.name
+      WHERE m.account = ? ORDER BY m.name <> 'INBOX', m.name
+      """, .integer(account.rawValue)
+    ) { result.append(Mailbox($0)) }
+    return result
+  }
+
+  func accountExists(_ account: AccountID) throws(StoreError) -> Bool {
+    try one("SELECT 1 FROM accounts WHERE id = ?", .integer(account.rawValue)) { _ in true } ?? false
+  }
+
+  func subscriptions(of account: AccountID) throws(StoreError) -> [MailboxName] {
+    var result: [MailboxName] = []
+    try each("SELECT name FROM subscriptions WHERE account = ? ORDER BY name <> 'INBOX', name", .integer(account.rawValue)) {
+      result.append(MailboxName(stored: $0.text(0)))
+    }
+    return result
+  }
+
+  /// All of a mailbox in one scan.
+  func index(of id: MailboxID) throws(StoreError) -> MailboxIndex {
+    guard let mailbox = try mailbox(id) else { throw .mailboxNotFound }
+    guard mailbox.isSelectable else { throw .mailboxNotSelectable }
+    var index = MailboxIndex(mailbox: mailbox, uids: [], flags: [], modSequences: [], keywords: [:])
+    index.uids.reserveCapacity(mailbox.messageCount)
+    index.flags.reserveCapacity(mailbox.messageCount)
+    index.modSequences.reserveCapacity(mailbox.messageCount)
+    try each(
+      "SELECT uid, flags, modseq, keywords FROM entries WHERE mailbox = ? ORDER BY uid", .integer(id.rawValue)
+    ) { row in
+      let uid = UID(rawValue: UInt32(truncatingIfNeeded: row.integer(0)))
+      index.uids.append(uid)
+      index.flags.append(SystemFlags(rawValue: UInt8(truncatingIfNeeded: row.integer(1))))
+      index.modSequences.append(ModSequence(rawValue: row.integer(2)))
+      if let keywords = row.optionalText(3) { index.keywords[uid] = Keyword.decode(keywords) }
+    }
+    return index
+  }
+
+  func entries(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> [MessageEntry] {
+    var result: [MessageEntry] = []
+    result.reserveCapacity(uids.count)
+    var filter = UIDFilter(uids)
+    for range in UIDRuns.ranges(of: uids) {
+      try each(
+        """
+        SELECT e.uid, e.flags, e.keywords, e.modseq, e.saved, e.message, m.thread, m.size, m.internal_date,
+          m.internal_offset, m.body, m.prefix
+        FROM entries e JOIN messages m ON m.id = e.message
+        WHERE e.mailbox = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid
+        """, .integer(mailbox.rawValue), .integer(Int64(range.lowerBound)), .integer(Int64(range.upperBound))
+      ) { row in
+        if filter.contains(UInt32(truncatingIfNeeded: row.integer(0))) { result.append(MessageEntry(row)) }
+      }
+    }
+    return result
+  }
+
+  /// Flags of the entries that exist among `uids`, in UID order.
+  func flagStates(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> [FlagState] {
+    var result: [FlagState] = []
+    var filter = UIDFilter(uids)
+    for range in UIDRuns.ranges(of: uids) {
+      try each(
+        "SELECT uid, flags, keywords, modseq FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid",
+        .integer(mailbox.rawValue), .integer(Int64(range.lowerBound)), .integer(Int64(range.upperBound))
+      ) { row in
+        if filter.contains(UInt32(truncatingIfNeeded: row.integer(0))) { result.append(FlagState(row)) }
+      }
+    }
+    return result
+  }
+
+  /// Runs of UIDs that were expunged after `modSequence`, in no order.
+  func expunged(in mailbox: MailboxID, after modSequence: ModSequence) throws(StoreError) -> [ClosedRange<UInt32>] {
+    var result: [ClosedRange<UInt32>] = []
+    try each(
+      "SELECT first, last FROM vanished WHERE mailbox = ? AND modseq > ?", .integer(mailbox.rawValue),
+      .integer(modSequence.rawValue)
+    ) { row in
+      let first = UInt32(truncatingIfNeeded: row.integer(0))
+      result.append(first...max(first, UInt32(truncatingIfNeeded: row.integer(1))))
+    }
+    return result
+  }
+
+  struct BodyLocation {
+    var segment: Int64?
+    var position: Int64
+    var size: Int
+  }
+
+  func location(of body: Int64) throws(StoreError) -> BodyLocation? {
+    try one("SELECT segment, position, size FROM bodies WHERE id = ?", .integer(body)) { row in
+      BodyLocation(segment: row.optionalInteger(0), position: row.integer(1), size: Int(row.integer(2)))
+    }
+  }
+}
+
+extension Database {
+  func usage(of id: AccountID) throws(StoreError) -> QuotaUsage {
+    let usage = try one("SELECT used_bytes, used_messages FROM accounts WHERE id = ?", .integer(id.rawValue)) { row in
+      QuotaUsage(bytes: row.integer(0), messages: row.integer(1))
+    }
+    guard let usage else { throw .accountNotFound }
+    return usage
+  }
+
+  func structures(of contents: [ContentReference]) throws(StoreError) -> [MessageStructure] {
+    var result: [MessageStructure] = []
+    result.reserveCapacity(contents.count)
+    for content in contents {
+      let encoded = try one("SELECT structure FROM bodies WHERE id = ?", .integer(content.bodyID)) { $0.blob(0) }
+      guard let encoded else { throw .messageNotFound }
+      guard let structure = MessageStructure(encoded: encoded) else {
+        throw .corrupt("the structure of body \(content.bodyID)")
+      }
+      result.append(structure)
+    }
+    return result
+  }
+}

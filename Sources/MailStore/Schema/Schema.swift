@@ -1,0 +1,156 @@
+import SQLite
+
+/// The tables of `store.db`. A migration that has been released is never changed: add one at the end.
+///
+/// IDs of accounts, mailboxes, messages and bodies come from one counter (`state.next_id`) and are never used again.
+/// Times are microseconds since 1970. Lists of texts are separated by line feeds, keywords by spaces.
+enum Schema {
+  static let migrations = [
+    Migration(
+      "1 accounts, mailboxes, messages",
+      """
+      CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+      INSERT INTO state VALUES ('next_id', 1), ('thread_key', random());
+
+      CREATE TABLE domains (name TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY,
+        local_part TEXT NOT NULL,
+        domain TEXT NOT NULL REFERENCES domains (name),
+        lookup_key TEXT NOT NULL UNIQUE,
+        secrets TEXT NOT NULL,
+        quota_bytes INTEGER,
+        quota_messages INTEGER,
+        -- Sums over the account's mailboxes, exact with every commit.
+        used_bytes INTEGER NOT NULL DEFAULT 0,
+        used_messages INTEGER NOT NULL DEFAULT 0,
+        -- The last UIDVALIDITY given to one of its mailboxes.
+        last_uid_validity INTEGER NOT NULL DEFAULT 0
+      );
+      CREATE TABLE app_passwords (
+        account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        secrets TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        PRIMARY KEY (account, position)
+      ) WITHOUT ROWID;
+      CREATE TABLE aliases (
+        -- The lookup key of an address, or @domain for a catch-all.
+        pattern TEXT PRIMARY KEY,
+        -- NULL for a catch-all.
+        local_part TEXT,
+        domain TEXT NOT NULL REFERENCES domains (name),
+        targets TEXT NOT NULL
+      ) WITHOUT ROWID;
+
+      CREATE TABLE mailboxes (
+        id INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL REFERENCES accounts (id),
+        name TEXT NOT NULL,
+        special_use TEXT,
+        selectable INTEGER NOT NULL,
+        uid_validity INTEGER NOT NULL,
+        uid_next INTEGER NOT NULL,
+        modseq INTEGER NOT NULL,
+        -- Counters over its entries, exact with every commit.
+        messages INTEGER NOT NULL,
+        unseen INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        first_recent INTEGER NOT NULL,
+        UNIQUE (account, name)
+      );
+      CREATE TABLE subscriptions (
+        account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        PRIMARY KEY (account, name)
+      ) WITHOUT ROWID;
+
+      -- Packs, and where their committed records end. What a file has beyond that was never acknowledged.
+      CREATE TABLE segments (id INTEGER PRIMARY KEY, length INTEGER NOT NULL);
+      CREATE TABLE bodies (
+        id INTEGER PRIMARY KEY,
+        -- The pack, and where in it the body (not its record) begins; NULL for a file of its own, large/ID.
+        segment INTEGER,
+        position INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        structure BLOB NOT NULL
+      );
+      CREATE TABLE messages (
+        id INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL,
+        body INTEGER NOT NULL,
+        thread INTEGER NOT NULL,
+        -- Of what a client sees: prefix and body.
+        size INTEGER NOT NULL,
+        internal_date INTEGER NOT NULL,
+        internal_offset INTEGER NOT NULL,
+        prefix BLOB NOT NULL,
+        -- How many mailboxes it is in; with none it stays restorable for a time from orphaned_at on.
+        entries INTEGER NOT NULL,
+        orphaned_at INTEGER
+      );
+      CREATE INDEX messages_orphaned ON messages (account, orphaned_at) WHERE orphaned_at IS NOT NULL;
+      CREATE TABLE entries (
+        mailbox INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        keywords TEXT,
+        modseq INTEGER NOT NULL,
+        saved INTEGER NOT NULL,
+        PRIMARY KEY (mailbox, uid)
+      ) WITHOUT ROWID;
+      -- Runs of UIDs that were expunged together.
+      CREATE TABLE vanished (
+        mailbox INTEGER NOT NULL,
+        modseq INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (mailbox, modseq, first)
+      ) WITHOUT ROWID;
+      -- Hashes of message IDs seen in an account, and the thread each belongs to.
+      CREATE TABLE threads (
+        account INTEGER NOT NULL,
+        hash INTEGER NOT NULL,
+        thread INTEGER NOT NULL,
+        PRIMARY KEY (account, hash)
+      ) WITHOUT ROWID;
+      """)
+  ]
+}
+
+extension StoreError {
+  init(_ error: SQLiteError) {
+    switch error.kind {
+    case .full: self = .deviceFull
+    case .corrupt: self = .corrupt(error.description)
+    case .inputOutput, .busy, .cannotOpen, .readOnly, .outOfMemory, .constraint, .other:
+      self = .inputOutput(error.description)
+    }
+  }
+}
+
+/// The database in the store's own words for failure.
+extension Database {
+  func change(_ sql: StaticString, _ values: SQLValue...) throws(StoreError) {
+    do throws(SQLiteError) { try run(sql, values) } catch { throw StoreError(error) }
+  }
+
+  func each(_ sql: StaticString, _ values: SQLValue..., row: (Row) -> Void) throws(StoreError) {
+    do throws(SQLiteError) {
+      try forEach(sql, values) {
+        row($0)
+        return true
+      }
+    } catch {
+      throw StoreError(error)
+    }
+  }
+
+  func one<Result>(_ sql: StaticString, _ values: SQLValue..., row: (Row) -> Result) throws(StoreError) -> Result? {
+    do throws(SQLiteError) { return try first(sql, values, row) } catch { throw StoreError(error) }
+  }
+}

@@ -1,0 +1,77 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A mutex with a condition, for threads that sleep until there is work.
+final class Monitor: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  func withLock<Result>(_ body: () -> Result) -> Result {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return body()
+  }
+
+  /// Only inside `withLock`.
+  func wait() { pthread_cond_wait(condition, mutex) }
+  func signal() { pthread_cond_signal(condition) }
+  func signalAll() { pthread_cond_broadcast(condition) }
+}
+
+/// Starts a thread of the system's own, outside Swift's shared ones, which must never block.
+func startThread(named name: StaticString, _ body: @escaping @Sendable () -> Void) {
+  let start = Unmanaged.passRetained(ThreadStart(name: name, body: body)).toOpaque()
+  #if canImport(Glibc)
+    var thread = pthread_t()
+  #else
+    var thread: pthread_t?
+  #endif
+  let code = pthread_create(&thread, nil, threadMain, start)
+  precondition(code == 0, "the system gives no thread")
+  #if canImport(Glibc)
+    pthread_detach(thread)
+  #else
+    if let thread { pthread_detach(thread) }
+  #endif
+}
+
+private final class ThreadStart: Sendable {
+  let name: StaticString
+  let body: @Sendable () -> Void
+  init(name: StaticString, body: @escaping @Sendable () -> Void) {
+    self.name = name
+    self.body = body
+  }
+}
+
+#if canImport(Glibc)
+  private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let argument else { return nil }
+    let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+    start.name.utf8Start.withMemoryRebound(to: CChar.self, capacity: start.name.utf8CodeUnitCount) {
+      _ = pthread_setname_np(pthread_self(), $0)
+    }
+    start.body()
+    return nil
+  }
+#else
+  private func threadMain(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue().body()
+    return nil
+  }
+#endif

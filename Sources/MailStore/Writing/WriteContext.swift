@@ -1,0 +1,282 @@
+import MessageFormat
+import SQLite
+
+/// What the writer's thread knows while it applies a group: the open transaction, the pack, and the rows it has at hand.
+///
+/// Rows of mailboxes and accounts are changed here and written once at the group's end. A change that fails puts back the
+/// rows it touched; a group that fails forgets them all.
+final class WriteContext {
+  struct AccountRow {
+    var id: AccountID
+    var address: String
+    var quota: Quota
+    var usedBytes: Int64
+    var usedMessages: Int64
+    var lastUIDValidity: UInt32
+  }
+
+  struct NameKey: Hashable {
+    var account: AccountID
+    var name: MailboxName
+  }
+
+  private(set) var database: Database
+  let packs: PackWriter
+  let layout: StoreLayout
+  let files: FileAccess
+  let clock: WallClock
+
+  /// Domains, accounts and aliases as they will be after this group.
+  var directory: Directory
+  private(set) var isDirectoryChanged = false
+  private var nextID: Int64
+  private var mailboxes: [MailboxID: Mailbox] = [:]
+  private var names: [NameKey: MailboxID] = [:]
+  private var accounts: [AccountID: AccountRow] = [:]
+
+  // Of the group.
+  private(set) var changedMailboxes: Set<MailboxID> = []
+  private var changedAccounts: Set<AccountID> = []
+  private(set) var removedMailboxes: [MailboxID] = []
+  private(set) var changes: [(account: AccountID, change: Change)] = []
+  private var movedSpools: [(SpoolFile, String)] = []
+
+  // Of the operation in hand, to undo it.
+  private var oldMailboxes: [MailboxID: Mailbox?] = [:]
+  private var oldAccounts: [AccountID: AccountRow?] = [:]
+  private var oldDirectory: (Directory, Bool)?
+  private var changesBefore = 0
+  private var removedBefore = 0
+  private var movedBefore = 0
+  private var packBefore: PackWriter.Mark
+
+  /// Rows kept from group to group; beyond this all are forgotten and read again as needed.
+  private static let rowLimit = 20_000
+
+  init(
+    database: Database, packs: PackWriter, layout: StoreLayout, files: FileAccess, clock: WallClock,
+    directory: Directory, nextID: Int64
+  ) {
+    self.database = database
+    self.packs = packs
+    self.layout = layout
+    self.files = files
+    self.clock = clock
+    self.directory = directory
+    self.nextID = nextID
+    packBefore = packs.mark
+  }
+
+  // MARK: Group
+
+  func beginGroup() throws(StoreError) {
+    if mailboxes.count + names.count + accounts.count > Self.rowLimit { forgetRows() }
+    endGroup()
+    packs.beginGroup()
+    do throws(SQLiteError) { try database.begin() } catch { throw StoreError(error) }
+  }
+
+  /// Writes the rows the group has changed. After this: flush the pack, commit.
+  func writeRows() throws(StoreError) {
+    guard !changedMailboxes.isEmpty || !changedAccounts.isEmpty || packs.hasRecords || lastWrittenID != nextID else {
+      return
+    }
+    for id in changedMailboxes {
+      guard let mailbox = mailboxes[id] else { continue }
+      try database.change(
+        """
+        UPDATE mailboxes SET name = ?, special_use = ?, selectable = ?, uid_validity = ?, uid_next = ?, modseq = ?,
+          messages = ?, unseen = ?, deleted = ?, size = ? WHERE id = ?
+        """,
+        .text(mailbox.name.text), .text(mailbox.specialUse?.rawValue), .integer(mailbox.isSelectable ? 1 : 0),
+        .integer(Int64(mailbox.uidValidity.rawValue)), .integer(Int64(mailbox.uidNext.rawValue)),
+        .integer(mailbox.highestModSequence.rawValue), .integer(Int64(mailbox.messageCount)),
+        .integer(Int64(mailbox.unseenCount)), .integer(Int64(mailbox.deletedCount)), .integer(mailbox.size),
+        .integer(id.rawValue))
+    }
+    for id in changedAccounts {
+      guard let account = accounts[id] else { continue }
+      try database.change(
+        "UPDATE accounts SET used_bytes = ?, used_messages = ?, last_uid_validity = ? WHERE id = ?",
+        .integer(account.usedBytes), .integer(account.usedMessages), .integer(Int64(account.lastUIDValidity)),
+        .integer(id.rawValue))
+    }
+    if packs.hasRecords {
+      try database.change(
+        "INSERT INTO segments (id, length) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET length = excluded.length",
+        .integer(packs.segment), .integer(packs.newEnd))
+    }
+    if lastWrittenID != nextID {
+      try database.change("UPDATE state SET value = ? WHERE name = 'next_id'", .integer(nextID))
+      lastWrittenID = nextID
+    }
+  }
+
+  private var lastWrittenID: Int64 = 0
+
+  func changedMailboxRows() -> [MailboxID: Mailbox] {
+    var rows: [MailboxID: Mailbox] = [:]
+    for id in changedMailboxes { rows[id] = mailboxes[id] }
+    return rows
+  }
+
+  /// The group is over and everybody knows of it.
+  func endGroup() {
+    changedMailboxes = []
+    changedAccounts = []
+    removedMailboxes = []
+    changes = []
+    movedSpools = []
+    isDirectoryChanged = false
+  }
+
+  /// The group has failed: nothing of it has happened.
+  /// - Parameter isCertain: false where the commit itself failed, so that after a crash it may turn out to have happened.
+  func abandonGroup(directory: Directory, isCertain: Bool) {
+    if isCertain {
+      for (spool, path) in movedSpools.reversed() { spool.moveBack(from: path) }
+      packs.abandonGroup()
+    } else {
+      packs.seal()
+    }
+    self.directory = directory
+    lastWrittenID = 0
+    forgetRows()
+    endGroup()
+  }
+
+  /// After an error of the device the old connection is not used again.
+  func use(_ database: Database) { self.database = database }
+
+  private func forgetRows() {
+    mailboxes = [:]
+    names = [:]
+    accounts = [:]
+  }
+
+  // MARK: One operation in the group
+
+  func beginOperation() throws(StoreError) {
+    oldMailboxes.removeAll(keepingCapacity: true)
+    oldAccounts.removeAll(keepingCapacity: true)
+    oldDirectory = nil
+    changesBefore = changes.count
+    removedBefore = removedMailboxes.count
+    movedBefore = movedSpools.count
+    packBefore = packs.mark
+    do throws(SQLiteError) { try database.beginSavepoint() } catch { throw StoreError(error) }
+  }
+
+  func endOperation() throws(StoreError) {
+    do throws(SQLiteError) { try database.releaseSavepoint() } catch { throw StoreError(error) }
+  }
+
+  func undoOperation() throws(StoreError) {
+    do throws(SQLiteError) { try database.undoSavepoint() } catch { throw StoreError(error) }
+    for (id, row) in oldMailboxes { mailboxes[id] = row }
+    for (id, row) in oldAccounts { accounts[id] = row }
+    if let (directory, wasChanged) = oldDirectory {
+      self.directory = directory
+      isDirectoryChanged = wasChanged
+    }
+    names = [:]
+    changes.removeSubrange(changesBefore...)
+    removedMailboxes.removeSubrange(removedBefore...)
+    for (spool, path) in movedSpools[movedBefore...].reversed() { spool.moveBack(from: path) }
+    movedSpools.removeSubrange(movedBefore...)
+    packs.undo(to: packBefore)
+  }
+
+  // MARK: Rows
+
+  func newID() -> Int64 {
+    defer { nextID += 1 }
+    return nextID
+  }
+
+  func note(_ change: Change, of account: AccountID) { changes.append((account, change)) }
+
+  func changeDirectory(_ body: (inout Directory) -> Void) {
+    if oldDirectory == nil { oldDirectory = (directory, isDirectoryChanged) }
+    isDirectoryChanged = true
+    body(&directory)
+  }
+
+  func account(_ id: AccountID) throws(StoreError) -> AccountRow {
+    if let known = accounts[id] { return known }
+    let row = try database.one(
+      """
+      SELECT local_part, domain, quota_bytes, quota_messages, used_bytes, used_messages, last_uid_validity
+      FROM accounts WHERE id = ?
+      """, .integer(id.rawValue)
+    ) { row in
+      AccountRow(
+        id: id, address: "\(row.text(0))@\(row.text(1))",
+        quota: Quota(bytes: row.optionalInteger(2), messages: row.optionalInteger(3)), usedBytes: row.integer(4),
+        usedMessages: row.integer(5), lastUIDValidity: UInt32(truncatingIfNeeded: row.integer(6)))
+    }
+    guard let row else { throw .accountNotFound }
+    accounts[id] = row
+    return row
+  }
+
+  func update(_ account: AccountRow) {
+    if oldAccounts[account.id] == nil { oldAccounts[account.id] = .some(accounts[account.id]) }
+    accounts[account.id] = account
+    changedAccounts.insert(account.id)
+  }
+
+  func forget(_ account: AccountID) {
+    if oldAccounts[account] == nil { oldAccounts[account] = .some(accounts[account]) }
+    accounts[account] = nil
+  }
+
+  func mailbox(_ id: MailboxID) throws(StoreError) -> Mailbox {
+    if let known = mailboxes[id] { return known }
+    guard let mailbox = try database.mailbox(id) else { throw .mailboxNotFound }
+    mailboxes[id] = mailbox
+    return mailbox
+  }
+
+  func mailbox(named name: MailboxName, of account: AccountID) throws(StoreError) -> Mailbox? {
+    let key = NameKey(account: account, name: name)
+    if let id = names[key] { return try mailbox(id) }
+    // The name may be one that this group has given and not written yet; renames are written at once for that reason.
+    guard let found = try database.mailbox(named: name, of: account) else { return nil }
+    names[key] = found.id
+    return try mailbox(found.id)
+  }
+
+  /// A mailbox that can hold messages.
+  func selectable(_ id: MailboxID) throws(StoreError) -> Mailbox {
+    let mailbox = try mailbox(id)
+    guard mailbox.isSelectable else { throw .mailboxNotSelectable }
+    return mailbox
+  }
+
+  func update(_ mailbox: Mailbox) {
+    if oldMailboxes[mailbox.id] == nil { oldMailboxes[mailbox.id] = .some(mailboxes[mailbox.id]) }
+    mailboxes[mailbox.id] = mailbox
+    changedMailboxes.insert(mailbox.id)
+  }
+
+  /// The mailbox is gone.
+  func remove(_ mailbox: Mailbox) {
+    if oldMailboxes[mailbox.id] == nil { oldMailboxes[mailbox.id] = .some(mailboxes[mailbox.id]) }
+    mailboxes[mailbox.id] = nil
+    names[NameKey(account: mailbox.account, name: mailbox.name)] = nil
+    removedMailboxes.append(mailbox.id)
+  }
+
+  /// After a mailbox got another name.
+  func forgetNames() { names = [:] }
+
+  /// Makes a spooled body one of the large ones. Its contents are flushed already, its new name is before the commit.
+  func keepLarge(_ spool: SpoolFile, as body: Int64) throws(StoreError) {
+    let path = layout.large(body)
+    do throws(FileError) { try spool.move(to: path) } catch { throw error.storeError }
+    movedSpools.append((spool, path))
+  }
+
+  var hasNewLargeBodies: Bool { !movedSpools.isEmpty }
+}

@@ -1,0 +1,287 @@
+import Collections
+import Logging
+import Metrics
+import MessageFormat
+import SQLite
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A change that waits for its commit, with whoever waits for it.
+class QueuedWrite {
+  /// Octets it adds to the pack.
+  let weight: Int
+  init(weight: Int) { self.weight = weight }
+  func apply(_ context: WriteContext) throws(StoreError) { fatalError("abstract") }
+  func complete(_ failure: StoreError?) { fatalError("abstract") }
+}
+
+final class QueuedChange<Value: Sendable>: QueuedWrite {
+  private let change: (WriteContext) throws(StoreError) -> Value
+  private let continuation: CheckedContinuation<Result<Value, StoreError>, Never>
+  private var value: Value?
+
+  init(
+    weight: Int, _ continuation: CheckedContinuation<Result<Value, StoreError>, Never>,
+    _ change: @escaping (WriteContext) throws(StoreError) -> Value
+  ) {
+    self.change = change
+    self.continuation = continuation
+    super.init(weight: weight)
+  }
+
+  override func apply(_ context: WriteContext) throws(StoreError) { value = try change(context) }
+
+  override func complete(_ failure: StoreError?) {
+    if let failure {
+      continuation.resume(returning: .failure(failure))
+    } else if let value {
+      continuation.resume(returning: .success(value))
+    } else {
+      continuation.resume(returning: .failure(.closed))
+    }
+  }
+}
+
+/// The one thread that writes. It takes all changes that wait, puts each into a savepoint of one transaction, flushes the pack,
+/// commits, publishes, and answers; the next group gathers meanwhile.
+final class Writer: @unchecked Sendable {
+  private let monitor = Monitor()
+  // Guarded by the monitor.
+  private var queue = Deque<QueuedWrite>()
+  private var isClosing = false
+  private var closeWaiters: [CheckedContinuation<Void, Never>] = []
+  private var isClosed = false
+
+  // The thread's own.
+  private let context: WriteContext
+  private let layout: StoreLayout
+  private let files: FileAccess
+  private let logger: Logger
+  private var mustReopen = false
+
+  private let feed: ChangeFeed
+  private let indexes: IndexCache
+  private let checkpointer: Checkpointer
+  private let published: Mutex<Directory>
+  private let groupSizes = Recorder(label: "martlet_store_commit_group_changes")
+  private let commitTimes = Timer(label: "martlet_store_commit_seconds")
+
+  /// A group takes no more than this, so that the first in it does not wait for ever.
+  private static let groupChanges = 1_024
+  private static let groupOctets = 16 << 20
+
+  init(
+    context: WriteContext, layout: StoreLayout, files: FileAccess, feed: ChangeFeed, indexes: IndexCache,
+    checkpointer: Checkpointer, logger: Logger
+  ) {
+    self.context = context
+    self.layout = layout
+    self.files = files
+    self.feed = feed
+    self.indexes = indexes
+    self.checkpointer = checkpointer
+    self.logger = logger
+    published = Mutex(context.directory)
+  }
+
+  var directory: Directory { published.withLock { $0 } }
+
+  func start() { startThread(named: "store-write") { [self] in serve() } }
+
+  /// The change runs on the writer's thread; the result comes back when it is durable and published.
+  func run<Value: Sendable>(
+    weight: Int = 0, _ change: @escaping @Sendable (WriteContext) throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value {
+    let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+      let write = QueuedChange(weight: weight, continuation, change)
+      let isAccepted = monitor.withLock {
+        guard !isClosing else { return false }
+        queue.append(write)
+        if queue.count == 1 { monitor.signal() }
+        return true
+      }
+      if !isAccepted { write.complete(.closed) }
+    }
+    return try result.get()
+  }
+
+  /// Commits what is queued and ends the thread.
+  func close() async {
+    await withCheckedContinuation { continuation in
+      let isDone = monitor.withLock {
+        isClosing = true
+        monitor.signal()
+        if !isClosed { closeWaiters.append(continuation) }
+        return isClosed
+      }
+      if isDone { continuation.resume() }
+    }
+  }
+
+  func requestClose() {
+    monitor.withLock {
+      isClosing = true
+      monitor.signal()
+    }
+  }
+
+  // MARK: The thread
+
+  private func serve() {
+    while let group = nextGroup() { commit(group) }
+    commit([])
+    checkpointer.finish(context.database)
+    let waiters = monitor.withLock {
+      isClosed = true
+      defer { closeWaiters = [] }
+      return closeWaiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  private func nextGroup() -> [QueuedWrite]? {
+    monitor.withLock {
+      while queue.isEmpty {
+        if isClosing { return nil }
+        monitor.wait()
+      }
+      var group: [QueuedWrite] = []
+      var octets = 0
+      while let next = queue.first, group.count < Self.groupChanges, group.isEmpty || octets + next.weight <= Self.groupOctets {
+        octets += next.weight
+        group.append(next)
+        queue.removeFirst()
+      }
+      return group
+    }
+  }
+
+  private func commit(_ group: [QueuedWrite]) {
+    let start = ContinuousClock.now
+    var failures = [StoreError?](repeating: nil, count: group.count)
+    do throws(StoreError) {
+      try reopenIfNeeded()
+      try context.beginGroup()
+      for (position, write) in group.enumerated() {
+        failures[position] = try applyAlone(write)
+      }
+      try saveRecentClaims()
+      try context.writeRows()
+      try flushBodies()
+    } catch {
+      context.database.rollBack()
+      context.abandonGroup(directory: directory, isCertain: true)
+      return fail(group, failures, error)
+    }
+    do throws(SQLiteError) {
+      try files.checkCommit()
+      try context.database.commit()
+    } catch {
+      context.database.rollBack()
+      // A full disk stops a commit before its last page is written. After other errors a restart may still find it whole,
+      // so its bodies stay where they are.
+      let isCertain = error.kind == .full
+      if !isCertain { mustReopen = true }
+      context.abandonGroup(directory: directory, isCertain: isCertain)
+      return fail(group, failures, StoreError(error))
+    }
+    publish()
+    for (write, failure) in zip(group, failures) { write.complete(failure) }
+    groupSizes.record(group.count)
+    commitTimes.record(duration: ContinuousClock.now - start)
+    checkpointer.check(context.database)
+  }
+
+  /// Runs a change in a savepoint. Its own failure is returned; one that ends the whole group is thrown.
+  private func applyAlone(_ write: QueuedWrite) throws(StoreError) -> StoreError? {
+    try context.beginOperation()
+    do throws(StoreError) {
+      try write.apply(context)
+      try context.endOperation()
+      return nil
+    } catch {
+      // SQLite gives up the transaction by itself when the disk is full or fails.
+      guard context.database.isInTransaction else { throw error }
+      try context.undoOperation()
+      return error
+    }
+  }
+
+  private func saveRecentClaims() throws(StoreError) {
+    for (mailbox, uid) in indexes.takeClaims() {
+      try context.database.change(
+        "UPDATE mailboxes SET first_recent = ? WHERE id = ?", .integer(Int64(uid.rawValue)), .integer(mailbox.rawValue))
+    }
+  }
+
+  /// Bodies first, then the commit that names them.
+  private func flushBodies() throws(StoreError) {
+    do throws(FileError) {
+      try context.packs.flush()
+      if context.hasNewLargeBodies { try files.flushDirectory(layout.large) }
+    } catch {
+      throw error.storeError
+    }
+  }
+
+  private func publish() {
+    context.packs.commitGroup()
+    if context.isDirectoryChanged {
+      let directory = context.directory
+      published.withLock { $0 = directory }
+    }
+    let changes = context.changes
+    let rows = context.changedMailboxRows()
+    if !changes.isEmpty || !rows.isEmpty || !context.removedMailboxes.isEmpty {
+      indexes.publish(changes.map(\.change), mailboxes: rows, removed: context.removedMailboxes)
+    }
+    var byAccount: [AccountID: [Change]] = [:]
+    for (account, change) in changes { byAccount[account, default: []].append(merging: change) }
+    for (account, changes) in byAccount { feed.publish(changes, of: account) }
+    context.endGroup()
+  }
+
+  private func fail(_ group: [QueuedWrite], _ failures: [StoreError?], _ error: StoreError) {
+    logger.error(
+      "store_commit_failed", metadata: ["changes": "\(group.count)", "error": "\(error)"])
+    for (write, failure) in zip(group, failures) { write.complete(failure ?? error) }
+  }
+
+  private func reopenIfNeeded() throws(StoreError) {
+    guard mustReopen else { return }
+    do throws(SQLiteError) {
+      context.use(try Database(path: layout.database, access: .writing))
+      mustReopen = false
+    } catch {
+      throw StoreError(error)
+    }
+  }
+}
+
+extension FileAccess {
+  fileprivate func checkCommit() throws(SQLiteError) {
+    switch fault?(.commit) ?? 0 {
+    case 0: return
+    case ENOSPC: throw SQLiteError(kind: .full)
+    default: throw SQLiteError(kind: .inputOutput)
+    }
+  }
+}
+
+extension Array where Element == Change {
+  /// New messages of one mailbox that follow each other are one change.
+  fileprivate mutating func append(merging change: Change) {
+    if case .appended(let mailbox, let states) = change, case .appended(mailbox, let earlier) = last {
+      self[count - 1] = .appended(mailbox, earlier + states)
+    } else if case .mailboxList = change, case .mailboxList = last {
+      return
+    } else {
+      append(change)
+    }
+  }
+}
