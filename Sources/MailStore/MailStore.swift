@@ -69,7 +69,7 @@ package final class MailStore: Sendable {
   package static func open(at directory: String, options: StoreOptions = StoreOptions()) async throws(StoreError)
     -> MailStore
   {
-    let filePool = WorkerPool<Void>(named: "store-file", threads: 4) { () }
+    let filePool = WorkerPool<Void>(threads: 4) { () }
     let result: Result<OpenedStore, StoreError> = await filePool.run { _ in
       do throws(StoreError) {
         return .success(try OpenedStore(at: directory, options: options, filePool: filePool))

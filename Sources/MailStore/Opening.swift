@@ -53,7 +53,7 @@ struct OpenedStore {
       layout: layout, files: files, pool: filePool, budget: options.stagingBudget,
       threshold: options.largeBodyThreshold, threadKey: state.threadKey)
     let path = layout.database
-    readers = WorkerPool(named: "store-read", threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
+    readers = WorkerPool(threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
     writer = Writer(
       context: context, layout: layout, files: files, feed: feed, indexes: indexes, checkpointer: checkpointer,
       logger: options.logger)

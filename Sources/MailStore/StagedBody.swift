@@ -84,9 +84,9 @@ package final class BodyStage: Sendable {
     let area = area
     let result: Result<SpoolFile, StoreError> = await area.pool.run { _ in
       do throws(FileError) {
-        let spool = try spool ?? area.makeSpoolFile()
-        try write(memory, to: spool.file, at: offset)
-        return .success(spool)
+        let target = if let spool { spool } else { try area.makeSpoolFile() }
+        try write(memory, to: target.file, at: offset)
+        return .success(target)
       } catch {
         return .failure(error.storeError)
       }

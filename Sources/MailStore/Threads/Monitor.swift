@@ -34,8 +34,8 @@ final class Monitor: @unchecked Sendable {
 }
 
 /// Starts a thread of the system's own, outside Swift's shared ones, which must never block.
-func startThread(named name: StaticString, _ body: @escaping @Sendable () -> Void) {
-  let start = Unmanaged.passRetained(ThreadStart(name: name, body: body)).toOpaque()
+func startThread(_ body: @escaping @Sendable () -> Void) {
+  let start = Unmanaged.passRetained(ThreadStart(body: body)).toOpaque()
   #if canImport(Glibc)
     var thread = pthread_t()
   #else
@@ -51,22 +51,14 @@ func startThread(named name: StaticString, _ body: @escaping @Sendable () -> Voi
 }
 
 private final class ThreadStart: Sendable {
-  let name: StaticString
   let body: @Sendable () -> Void
-  init(name: StaticString, body: @escaping @Sendable () -> Void) {
-    self.name = name
-    self.body = body
-  }
+  init(body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
 #if canImport(Glibc)
   private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument else { return nil }
-    let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-    start.name.utf8Start.withMemoryRebound(to: CChar.self, capacity: start.name.utf8CodeUnitCount) {
-      _ = pthread_setname_np(pthread_self(), $0)
-    }
-    start.body()
+    Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue().body()
     return nil
   }
 #else

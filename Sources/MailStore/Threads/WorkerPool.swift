@@ -1,10 +1,9 @@
-import Collections
+import DequeModule
 
 /// A few threads that do what blocks, each with a context of its own (a database connection). Started when first needed.
 final class WorkerPool<Context>: @unchecked Sendable {
   private typealias Job = (Context?) -> Void
 
-  private let name: StaticString
   private let limit: Int
   private let makeContext: @Sendable () -> Context?
   private let monitor = Monitor()
@@ -16,8 +15,7 @@ final class WorkerPool<Context>: @unchecked Sendable {
   private var stopWaiters: [CheckedContinuation<Void, Never>] = []
 
   /// A thread whose context cannot be made hands its jobs nil and tries again with the next.
-  init(named name: StaticString, threads limit: Int, makeContext: @escaping @Sendable () -> Context?) {
-    self.name = name
+  init(threads limit: Int, makeContext: @escaping @Sendable () -> Context?) {
     self.limit = limit
     self.makeContext = makeContext
   }
@@ -43,7 +41,7 @@ final class WorkerPool<Context>: @unchecked Sendable {
       threads += 1
       return (true, true)
     }
-    if starts { startThread(named: name) { [self] in serve() } }
+    if starts { startThread { [self] in serve() } }
     return accepted
   }
 

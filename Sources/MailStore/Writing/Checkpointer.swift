@@ -14,7 +14,7 @@ final class Checkpointer: Sendable {
 
   init(layout: StoreLayout) {
     let path = layout.database
-    pool = WorkerPool(named: "store-check", threads: 1) { try? Database(path: path, access: .writing, cacheBytes: 1 << 20) }
+    pool = WorkerPool(threads: 1) { try? Database(path: path, access: .writing, cacheBytes: 1 << 20) }
   }
 
   /// Called by the writer between groups.

@@ -1,4 +1,4 @@
-import Collections
+import DequeModule
 import Logging
 import Metrics
 import MessageFormat
@@ -91,7 +91,7 @@ final class Writer: @unchecked Sendable {
 
   var directory: Directory { published.withLock { $0 } }
 
-  func start() { startThread(named: "store-write") { [self] in serve() } }
+  func start() { startThread { [self] in serve() } }
 
   /// The change runs on the writer's thread; the result comes back when it is durable and published.
   func run<Value: Sendable>(
