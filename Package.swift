@@ -66,7 +66,7 @@ let package = Package(
     target("SMTP", ["Bytes", "MessageFormat"]),
     target(
       "MailStore",
-      ["Bytes", "MessageFormat", "SQLite", log, metrics, .product(name: "Collections", package: "swift-collections")]),
+      ["Bytes", "MessageFormat", "SQLite", log, metrics, .product(name: "DequeModule", package: "swift-collections")]),
 
     // act, judge
     target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
@@ -111,5 +111,7 @@ let package = Package(
       swiftSettings: settings),
     tests("Bytes"),
     tests("MessageFormat", ["Bytes"]),
+    tests("SQLite"),
+    tests("MailStore", ["MessageFormat"]),
   ]
 )

@@ -1,0 +1,77 @@
+import MailStore
+import MessageFormat
+import Testing
+
+struct DirectoryTests {
+  private func address(_ text: String) -> EmailAddress { EmailAddress(text)! }
+
+  @Test func `accounts, aliases and catch-alls answer in order`() async throws {
+    try await StoreFixture.with { fixture in
+      let store = fixture.store
+      let alice = try await fixture.addAccount("Alice")
+      let bob = try await fixture.addAccount("bob")
+      try await store.setAlias(Alias(pattern: .address(address("team@example.test")), targets: [address("sub@example.test")]))
+      try await store.setAlias(
+        Alias(pattern: .address(address("sub@example.test")), targets: [address("alice@example.test"), address("x@other.test")]))
+      try await store.setAlias(Alias(pattern: .address(address("loop@example.test")), targets: [address("loop@example.test")]))
+      await #expect(throws: StoreError.addressExists) {
+        try await store.setAlias(Alias(pattern: .address(address("BOB@example.test")), targets: []))
+      }
+      await #expect(throws: StoreError.addressExists) { try await fixture.addAccount("team") }
+      await #expect(throws: StoreError.accountExists) { try await fixture.addAccount("ALICE") }
+      await #expect(throws: StoreError.domainNotFound) {
+        try await store.addAccount(address("a@else.test"), secrets: [], quota: Quota())
+      }
+      let before = store.directory
+      #expect(before.answer(for: address("aLiCe@example.test")) == .account(alice))
+      #expect(before.answer(for: address("alice+news@example.test")) == .account(alice))
+      #expect(before.answer(for: address("team+x@example.test")) == .alias([address("sub@example.test")]))
+      #expect(before.answer(for: address("nobody@example.test")) == .unknown)
+      #expect(before.answer(for: address("a@other.test")) == .notLocal)
+      #expect(before.owns(alice, address("team@example.test")) && !before.owns(bob, address("team@example.test")))
+      #expect(!before.owns(alice, address("loop@example.test")))
+      #expect(before.account(login: "ALICE@example.test")?.id == alice)
+      try await store.setAlias(Alias(pattern: .catchAll(StoreFixture.domain), targets: [address("bob@example.test")]))
+      #expect(store.directory.answer(for: address("nobody@example.test")) == .alias([address("bob@example.test")]))
+      #expect(store.directory.owns(bob, address("nobody@example.test")))
+      #expect(before.answer(for: address("nobody@example.test")) == .unknown)
+
+      try await store.setSecrets([StoredSecret("one"), StoredSecret("two")], of: bob)
+      let password = AppPassword(label: "phone", secrets: [StoredSecret("three")], created: Timestamp(seconds: 5))
+      try await store.setAppPasswords([password], of: bob)
+      try await store.setQuota(Quota(bytes: 7), of: bob)
+      await #expect(throws: StoreError.addressNotFound) {
+        try await store.removeAlias(.address(address("none@example.test")))
+      }
+      let now = store.directory
+      await store.close()
+      let reopened = try await StoreFixture.make(path: fixture.path)
+      #expect(reopened.store.directory.accounts == now.accounts)
+      #expect(reopened.store.directory.aliases == now.aliases)
+      #expect(reopened.store.directory.account(bob)?.appPasswords == [password])
+      #expect(reopened.store.directory.account(bob)?.quota == Quota(bytes: 7))
+      await #expect(throws: StoreError.accountExists) { try await reopened.store.removeDomain(StoreFixture.domain) }
+      await reopened.store.close()
+    }
+  }
+
+  @Test func `an account that is removed is gone, and its id with it`() async throws {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      try await fixture.append(mail("1"), of: alice)
+      let inbox = try await fixture.inbox(of: alice)
+      let feed = fixture.store.subscribe(to: alice) {}
+      try await fixture.store.removeAccount(alice)
+      #expect(!feed.isEmpty)
+      await #expect(throws: StoreError.mailboxNotFound) { try await fixture.store.index(of: inbox.id) }
+      await #expect(throws: StoreError.accountNotFound) { try await fixture.append(mail("2"), of: alice) }
+      await #expect(throws: StoreError.accountNotFound) { try await fixture.store.quotaUsage(of: alice) }
+      let again = try await fixture.addAccount()
+      #expect(again > alice)
+      #expect(try await fixture.store.quotaUsage(of: again) == QuotaUsage(bytes: 0, messages: 0))
+      try await fixture.store.removeAccount(again)
+      try await fixture.store.removeDomain(StoreFixture.domain)
+      #expect(fixture.store.directory.domains.isEmpty)
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import MailStore
+import MessageFormat
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+struct DurabilityTests {
+  @Test func `a second process finds the store locked, a newer schema is refused`() async throws {
+    let fixture = try await StoreFixture.make()
+    await #expect(throws: StoreError.locked) { _ = try await MailStore.open(at: fixture.path) }
+    await fixture.store.close()
+    await #expect(throws: StoreError.closed) { try await fixture.store.addDomain(StoreFixture.domain) }
+    let again = try await MailStore.open(at: fixture.path)
+    await again.close()
+    // Without its index a store with mail is for repair, not for a fresh start.
+    try FileManager.default.createDirectory(atPath: fixture.path + "/packs", withIntermediateDirectories: true)
+    try Data([1]).write(to: URL(fileURLWithPath: fixture.path + "/packs/1.pack"))
+    try FileManager.default.removeItem(atPath: fixture.path + "/store.db")
+    await #expect(throws: (any Error).self) { _ = try await MailStore.open(at: fixture.path) }
+    try FileManager.default.removeItem(atPath: fixture.path)
+  }
+
+  @Test func `what was acknowledged is there after a crash, what was not is not`() async throws {
+    try await StoreFixture.with { $0.packSize = 20_000 } _: { fixture in
+      let alice = try await fixture.addAccount()
+      for round in 0..<4 {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for number in 0..<20 {
+            group.addTask { try await fixture.append(mail("\(round).\(number)", body: String(repeating: "x", count: 700)), of: alice) }
+          }
+          try await group.waitForAll()
+        }
+        // The rest of a group that was flushed and never committed.
+        let inbox = try await fixture.inbox(of: alice)
+        let copy = fixture.path + "-crash-\(round)"
+        try FileManager.default.copyItem(atPath: fixture.path, toPath: copy)
+        let packs = try FileManager.default.contentsOfDirectory(atPath: copy + "/packs")
+        let last = packs.compactMap { Int($0.dropLast(5)) }.max()!
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: copy + "/packs/\(last).pack"))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(repeating: 7, count: 5_000))
+        try handle.close()
+        try Data([1, 2, 3]).write(to: URL(fileURLWithPath: copy + "/spool/99"))
+        try Data([1, 2, 3]).write(to: URL(fileURLWithPath: copy + "/large/99999999"))
+        try Data([1, 2, 3]).write(to: URL(fileURLWithPath: copy + "/packs/\(last + 1).pack"))
+        let crashed = try await StoreFixture.make(path: copy)
+        #expect(try await crashed.inbox(of: alice) == inbox)
+        let index = try await crashed.store.index(of: inbox.id)
+        #expect(index.uids.map(\.rawValue) == Array(1...UInt32(20 * (round + 1))))
+        for uid in index.uids { #expect(try await crashed.text(uid, in: inbox.id).hasPrefix("From: a@example.test")) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: copy + "/spool").isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: copy + "/large").isEmpty)
+        #expect(try await crashed.append(mail("next"), of: alice) == inbox.uidNext)
+        await crashed.end()
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.path + "/packs").count > 2)
+    }
+  }
+
+  enum Fault: CaseIterable {
+    case packWriteFull, packFlush, packWriteError, commitFull, commitError, largeRename, largeDirectory
+
+    func code(_ operation: FileOperation) -> Int32 {
+      switch (self, operation) {
+      case (.packWriteFull, .write(let path)) where path.hasSuffix(".pack"): ENOSPC
+      case (.packWriteError, .write(let path)) where path.hasSuffix(".pack"): EIO
+      case (.packFlush, .flush(let path)) where path.hasSuffix(".pack"): EIO
+      case (.commitFull, .commit): ENOSPC
+      case (.commitError, .commit): EIO
+      case (.largeRename, .rename): ENOSPC
+      case (.largeDirectory, .flushDirectory): EIO
+      default: 0
+      }
+    }
+
+    var isFull: Bool { self == .packWriteFull || self == .commitFull || self == .largeRename }
+    var isOnlyForLarge: Bool { self == .largeRename || self == .largeDirectory }
+  }
+
+  @Test(arguments: Fault.allCases)
+  func `a failing device fails the group, and the store goes on`(fault: Fault) async throws {
+    try await StoreFixture.with { $0.largeBodyThreshold = 4_000 } _: { fixture in
+      let alice = try await fixture.addAccount()
+      let feed = fixture.store.subscribe(to: alice) {}
+      try await fixture.append(mail("before"), of: alice)
+      let inbox = try await fixture.inbox(of: alice)
+      _ = try await fixture.store.index(of: inbox.id)
+      _ = feed.drain()
+      let text = mail("fails", body: String(repeating: "y", count: fault.isOnlyForLarge ? 9_000 : 100))
+      let body = try await fixture.stage(text)
+      fixture.faults.set { fault.code($0) }
+      for _ in 0..<2 {
+        let result = await fixture.store.deliver(
+          body, to: [LocalDelivery(account: alice, prefix: [])], internalDate: StoreFixture.date)[0]
+        switch result {
+        case .success: Issue.record("should have failed")
+        case .failure(.deviceFull): #expect(fault.isFull)
+        case .failure(.inputOutput): #expect(!fault.isFull)
+        case .failure(let error): Issue.record("\(error)")
+        }
+      }
+      #expect(feed.isEmpty)
+      #expect(try await fixture.inbox(of: alice) == inbox)
+      fixture.faults.set(nil)
+      let result = await fixture.store.deliver(
+        body, to: [LocalDelivery(account: alice, prefix: [])], internalDate: StoreFixture.date)[0]
+      #expect(try result.get().uids == [2])
+      try await fixture.append(mail("after"), of: alice)
+      #expect(try await fixture.store.index(of: inbox.id).uids == [1, 2, 3])
+      let crashed = try await fixture.reopenedCopy()
+      #expect(try await crashed.text(1, in: inbox.id) == mail("before"))
+      #expect(try await crashed.text(2, in: inbox.id) == text)
+      #expect(try await crashed.text(3, in: inbox.id) == mail("after"))
+      #expect(try await crashed.inbox(of: alice) == fixture.inbox(of: alice))
+      await crashed.end()
+    }
+  }
+
+  @Test func `staging gives its memory and files back`() async throws {
+    try await StoreFixture.with {
+      $0.stagingBudget = 10_000
+      $0.largeBodyThreshold = 8_000
+    } _: { fixture in
+      for _ in 0..<20 {
+        let small = fixture.store.stageBody(expectedSize: 100)
+        try await small.append([UInt8](repeating: 65, count: 3_000))
+        let large = fixture.store.stageBody(expectedSize: nil)
+        for _ in 0..<50 { try await large.append([UInt8](repeating: 66, count: 3_000)) }
+        #expect(large.size == 150_000)
+        large.discard()
+        _ = try await small.finish()
+      }
+      let inUse = try FileManager.default.contentsOfDirectory(atPath: fixture.path + "/spool")
+      // Removed by a thread of the store's; with the last it is over.
+      await fixture.store.close()
+      #expect(inUse.count <= 20)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.path + "/spool").isEmpty)
+    }
+  }
+}
