@@ -53,7 +53,13 @@ package enum Base64 {
   /// The bytes of `text`. Strict, for SASL and other protocol use: whole groups, right padding, unused bits zero, and
   /// nothing else; nil where the text is anything else.  RFC 4648 §3.
   package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    if let bytes = text.withContiguousStorageIfAvailable({ decode(UnsafeRawBufferPointer($0)) }) { return bytes }
+    return Array(text).withUnsafeBytes { decode($0) }
+  }
+
+  private static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     guard text.count % 4 == 0 else { return nil }
+    let values = values
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 4 * 3)
     var group: UInt32 = 0

@@ -1,0 +1,159 @@
+import Bytes
+import Logging
+import MailStore
+import MessageFormat
+import Networking
+
+/// One message of a FETCH on its way out: what is known of it, and the items in the order asked.
+struct FetchResponse {
+  let items: [FetchItem]
+  let index: Int
+  let uid: UID
+  let entry: MessageEntry?
+  let structure: MessageStructure?
+
+  /// Octets of a body that are read and sent at a time.
+  private static let piece = 65_536
+
+  /// Writes `* n FETCH (…)` to the session's output, which is sent whenever it is full.
+  func write(to session: inout IMAPSession, _ mailbox: SelectedMailbox) async throws(IMAPFailure) {
+    session.output.append("* ")
+    session.output.append(number: index + 1)
+    session.output.append(" FETCH (")
+    for (position, item) in items.enumerated() {
+      if position > 0 { session.output.append(0x20) }
+      try await write(item, to: &session, mailbox)
+    }
+    session.output.append(")\r\n")
+    try await session.flushIfFull()
+  }
+
+  private func write(
+    _ item: FetchItem, to session: inout IMAPSession, _ mailbox: SelectedMailbox
+  ) async throws(IMAPFailure) {
+    switch item {
+    case .uid:
+      session.output.append("UID ")
+      session.output.append(uid)
+    case .flags:
+      session.output.append("FLAGS ")
+      session.output.append(
+        mailbox.messageFlags(at: index), isRecent: !session.speaksRev2 && mailbox.isRecent(at: index))
+      mailbox.flagsWereTold(uid)
+    case .internalDate:
+      guard let entry else { return }
+      session.output.append("INTERNALDATE \"")
+      session.output.append(text: entry.internalDate.imap)
+      session.output.append(0x22)
+    case .size:
+      guard let entry else { return }
+      session.output.append("RFC822.SIZE ")
+      session.output.append(number: entry.size)
+    case .envelope:
+      guard let structure else { return }
+      session.output.append("ENVELOPE ")
+      session.output.append(structure.envelope)
+    case .body:
+      guard let structure else { return }
+      session.output.append("BODY ")
+      session.output.append(structure.root, isExtended: false)
+    case .bodyStructure:
+      guard let structure else { return }
+      session.output.append("BODYSTRUCTURE ")
+      session.output.append(structure.root, isExtended: true)
+    case .content(let content): try await write(content, to: &session)
+    case .binary(let content):
+      let bytes = try await binary(content, session)
+      session.output.append(raw: content.label)
+      session.output.append(0x20)
+      guard let bytes else { return session.output.append("NIL") }
+      let piece = content.partial.map { bytes[$0.range(in: bytes.count)] } ?? bytes[...]
+      // RFC 3516 §4.3: a literal8 only where there is a NUL to carry.
+      if piece.contains(0) { session.output.append(0x7E) }
+      session.output.append(literal: piece)
+    case .binarySize(let content):
+      let count = try await binary(content, session)?.count ?? 0
+      session.output.append(raw: content.label)
+      session.output.append(0x20)
+      session.output.append(number: count)
+    }
+  }
+
+  // MARK: BODY[…]
+
+  private func write(_ item: ContentItem, to session: inout IMAPSession) async throws(IMAPFailure) {
+    session.output.append(raw: item.label)
+    session.output.append(0x20)
+    guard let entry else { return session.output.append("NIL") }
+    let range: Range<Int>
+    if item.section == .whole {
+      range = 0..<entry.content.size
+    } else {
+      guard let structure, let found = MessageSections(structure, entry.content).range(of: item.section) else {
+        return session.output.append("NIL")
+      }
+      range = found
+    }
+    let store = session.services.store
+    if case .headerFields(_, let names, let isInverted) = item.section {
+      let header = try await fromStore(await store.read(entry.content, range: range))
+      let fields = ContentItem.Section.select(names, isInverted: isInverted, from: header)
+      let piece = item.partial.map { fields[$0.range(in: fields.count)] } ?? fields[...]
+      return session.output.append(literal: piece)
+    }
+    guard let partial = item.partial else { return try await stream(range, of: entry.content, to: &session) }
+    let piece = partial.range(in: range.count)
+    let start = range.lowerBound + piece.lowerBound
+    try await stream(start..<start + piece.count, of: entry.content, to: &session)
+  }
+
+  /// A literal, read and sent piece by piece.
+  private func stream(
+    _ range: Range<Int>, of content: ContentReference, to session: inout IMAPSession
+  ) async throws(IMAPFailure) {
+    if range.isEmpty { return session.output.append("\"\"") }
+    let store = session.services.store
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let end = min(position + Self.piece, range.upperBound)
+      let isFirst = position == range.lowerBound
+      var bytes: [UInt8] = []
+      do throws(StoreError) {
+        bytes = try await store.read(content, range: position..<end)
+        if bytes.count != end - position { throw .corrupt("a body of \(content.bodyID) is shorter than it should be") }
+      } catch {
+        // Before the count has been sent it can be said; after it, the client could only wait for octets for ever.
+        if isFirst { throw .store(error) }
+        session.logger.error("body_unreadable", metadata: ["cause": "\(error)"])
+        throw .connectionLost(.closed)
+      }
+      if isFirst { session.output.appendLiteralHeader(count: range.count) }
+      session.output.append(raw: bytes)
+      position = end
+      try await session.flushIfFull()
+    }
+  }
+
+  // MARK: BINARY[…]
+
+  /// The part without its transfer encoding; nil where the message has no such part.  RFC 3516 §4.2.
+  private func binary(_ item: ContentItem, _ session: IMAPSession) async throws(IMAPFailure) -> [UInt8]? {
+    guard let entry, let structure else { return nil }
+    let sections = MessageSections(structure, entry.content)
+    guard let range = sections.range(of: item.section) else { return nil }
+    let bytes = try await fromStore(await session.services.store.read(entry.content, range: range))
+    guard case .part(let path) = item.section, let part = sections.part(at: path), case .leaf = part.content else {
+      return bytes
+    }
+    guard let decoded = bytes.withUnsafeBytes({ part.decodedContent($0) }) else { throw .unknownTransferEncoding }
+    return decoded
+  }
+}
+
+extension ContentItem.Partial {
+  /// What of `count` octets is asked for. An origin beyond the end is an empty string, not an error.
+  func range(in total: Int) -> Range<Int> {
+    let start = min(origin, total)
+    return start..<start + min(count, total - start)
+  }
+}
