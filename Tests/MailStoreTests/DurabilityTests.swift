@@ -24,7 +24,7 @@ struct DurabilityTests {
   }
 
   @Test func `what was acknowledged is there after a crash, what was not is not`() async throws {
-    try await StoreFixture.with { $0.packSize = 20_000 } _: { fixture in
+    try await StoreFixture.with { $0.packSize = 10_000 } _: { fixture in
       let alice = try await fixture.addAccount()
       for round in 0..<4 {
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -43,7 +43,7 @@ struct DatabaseTests {
       do {
         try writer.run("INSERT INTO t VALUES (2, NULL, NULL)")
         Issue.record("a double key")
-      } catch {
+      } catch let error as SQLiteError {
         #expect(error.kind == .constraint)
       }
       #expect(writer.loggedPages > 0)
