@@ -110,6 +110,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     tests("Bytes"),
+    tests("Cryptography"),
+    tests("Networking", ["Cryptography", log]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
     tests("MailStore", ["MessageFormat"]),
