@@ -39,11 +39,12 @@ package final class TranscriptWorld: Sendable {
 
   // MARK: What a session is given
 
-  /// With the policy `verified`.
+  /// With the policy `verified`. Refusals are not held back: that would be real time.
   package func authenticator() throws -> Authenticator {
     try shared {
       try Authenticator(
-        store: store, policy: .verified, hostname: Self.hostname, clock: clock.wallClock, logger: log.logger)
+        store: store, policy: .verified, hostname: Self.hostname, clock: clock.wallClock, logger: log.logger,
+        sleep: { _ in })
     }
   }
 
