@@ -49,8 +49,6 @@ private final class JobQueue: @unchecked Sendable {
 
   init(waitingLimit: Int) {
     self.waitingLimit = waitingLimit
-    mutex.initialize(to: pthread_mutex_t())
-    condition.initialize(to: pthread_cond_t())
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
   }
