@@ -112,6 +112,8 @@ let package = Package(
     tests("Bytes"),
     tests("Cryptography"),
     tests("Networking", ["Cryptography", log]),
+    tests(
+      "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
     tests("MailStore", ["MessageFormat"]),

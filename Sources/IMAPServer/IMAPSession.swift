@@ -106,6 +106,7 @@ package struct IMAPSession {
       currentTag = tag ?? []
       completion = try await run(fact, &cursor)
     } catch {
+      if case .connectionLost(let cause) = error { throw cause }
       if let unread = unreadMessage, !unread.isSynchronizing {
         // The message is on its way: the reply comes when it has been thrown away.
         reader.skipMessage(unread, tag: tag, error)

@@ -34,6 +34,7 @@ extension IMAPSession {
         }
         if hasNewKeywords { appendFlags(of: mailbox) }
         appendCounts(of: mailbox)
+        mailbox.hasToldArrivalsInCommand = idling == nil
       }
     }
     for index in mailbox.takeFlagged() {

@@ -36,6 +36,8 @@ final class SelectedMailbox {
   private var recents: RecentMessages
   /// `$`, in ascending order.  RFC 9051 §6.4.4.1.
   var savedResult: [UID] = []
+  /// `EXISTS` was told outside IDLE: Thunderbird may have missed it, so the next IDLE repeats it.
+  var hasToldArrivalsInCommand = false
   private let subscription: ChangeSubscription
 
   /// - Parameter subscription: begun before `index` was read, so that nothing is missed between.
@@ -244,11 +246,11 @@ final class SelectedMailbox {
     return true
   }
 
-  /// The messages whose flags changed, as ascending indices, and forgets them.
+  /// The messages whose flags changed, as ascending indices, and forgets them. Of one that is gone there is no need to tell.
   func takeFlagged() -> [Int] {
     guard !pending.flagged.isEmpty else { return [] }
     defer { pending.flagged = [] }
-    return pending.flagged.compactMap { index(of: $0) }.sorted()
+    return pending.flagged.compactMap { pending.gone.contains($0) ? nil : index(of: $0) }.sorted()
   }
 
   /// True, once, for keywords that `FLAGS` has not named.

@@ -51,6 +51,9 @@ extension IMAPSession {
     case .hangUp:
       if case .connectionLost(let cause) = failure { throw cause }
     }
+    if state.account == nil, failedLogins >= services.limits.failedLogins {
+      try await farewell("Too many failed logins")
+    }
   }
 
   // MARK: Waiting in the middle of a command

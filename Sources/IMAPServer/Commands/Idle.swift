@@ -14,6 +14,10 @@ struct Idling: Sendable {
 struct Idle: AuthenticatedCommand, WithoutArguments {
   func run(in session: inout IMAPSession, as account: AuthenticatedAccount) async throws(IMAPFailure) -> Completion {
     session.output.append("+ idling\r\n")
+    if let mailbox = session.state.mailbox, mailbox.hasToldArrivalsInCommand {
+      mailbox.hasToldArrivalsInCommand = false
+      session.appendCounts(of: mailbox)
+    }
     session.idling = Idling(tag: session.currentTag)
     return .replied
   }

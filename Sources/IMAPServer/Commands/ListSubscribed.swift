@@ -39,7 +39,7 @@ struct ListSubscribed: AuthenticatedCommand {
     }
     names.formUnion(placeholders)
 
-    for name in names.sorted() {
+    for name in names.sorted(by: { ($0.isInbox ? 0 : 1, $0) < ($1.isInbox ? 0 : 1, $1) }) {
       var attributes: [String] = []
       if placeholders.contains(name) || byName[name]?.isSelectable != true { attributes.append("\\Noselect") }
       if !placeholders.contains(name), let use = byName[name]?.specialUse { attributes.append(use.rawValue) }

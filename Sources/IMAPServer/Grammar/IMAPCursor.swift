@@ -130,7 +130,7 @@ extension ByteCursor {
   /// `literal`, synchronising or not: the reader has put the octets behind the header. NUL is not a `CHAR8`.
   mutating func literal() throws(IMAPSyntaxError) -> ArraySlice<UInt8> {
     let start = position
-    if skip(0x7B), let count = Int(exactly: try number64()) {
+    if skip(0x7B), let number = try? number64(), let count = Int(exactly: number) {
       _ = skip(0x2B)
       if skip(0x7D), skip(0x0D), skip(0x0A), let value = take(count) {
         if value.contains(0) {
