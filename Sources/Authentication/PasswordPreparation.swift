@@ -26,10 +26,10 @@ func saslPrepared(_ text: String) -> String {
   return String(mapped).nfc
 }
 
-/// RFC 3454 table C.1.2.
+/// RFC 3454 table C.1.2, without U+200B, which table B.1 has too and clients drop.
 private func isSpace(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
-  case 0xA0, 0x1680, 0x2000...0x200B, 0x202F, 0x205F, 0x3000: true
+  case 0xA0, 0x1680, 0x2000...0x200A, 0x202F, 0x205F, 0x3000: true
   default: false
   }
 }
@@ -37,7 +37,7 @@ private func isSpace(_ scalar: Unicode.Scalar) -> Bool {
 /// RFC 3454 table B.1.
 private func isMappedToNothing(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
-  case 0xAD, 0x34F, 0x1806, 0x180B...0x180D, 0x200C, 0x200D, 0x2060, 0xFE00...0xFE0F, 0xFEFF: true
+  case 0xAD, 0x34F, 0x1806, 0x180B...0x180D, 0x200B...0x200D, 0x2060, 0xFE00...0xFE0F, 0xFEFF: true
   default: false
   }
 }
