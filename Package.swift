@@ -119,3 +119,14 @@ let package = Package(
     tests("MailStore", ["MessageFormat"]),
   ]
 )
+
+// The fuzzers need libFuzzer's main and the insides of the targets: only `Tests/Fuzz/run` builds them.
+if Context.environment["MARTLET_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Bytes", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "IMAPServer", "POP3Server",
+      ],
+      path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))
+}

@@ -1,0 +1,114 @@
+import Bytes
+import SMTP
+
+@testable import IMAPServer
+@testable import MailStore
+@testable import Networking
+@testable import POP3Server
+
+extension EntryPoint {
+  static let smtpCommand = EntryPoint(name: "smtpCommand") { bytes in
+    for line in bytes.split(separator: 0x0A) {
+      _ = try? SMTPCommand(parsing: Array(line), paths: .strict)
+      _ = try? SMTPCommand(parsing: Array(line), paths: .bracketsOptional)
+    }
+  }
+
+  /// The first byte cuts the rest into pieces; what comes out must not depend on it.
+  static let smtpData = EntryPoint(name: "smtpData") { bytes in
+    guard let first = bytes.first else { return }
+    let content = Array(bytes.dropFirst())
+    let whole = decode(content, size: max(content.count, 1))
+    let pieces = decode(content, size: Int(first) % 13 + 1)
+    precondition(whole.used == pieces.used && whole.isBare == pieces.isBare)
+    precondition(whole.isBare || whole.output == pieces.output, "the message depends on how the bytes arrive")
+  }
+
+  private static func decode(_ content: [UInt8], size: Int) -> (output: [UInt8], used: Int, isBare: Bool) {
+    var decoder = DataDecoder()
+    var output: [UInt8] = []
+    var used = 0
+    while used < content.count, !decoder.isFinished {
+      let piece = Array(content[used..<min(used + size, content.count)])
+      let count = piece.withUnsafeBytes { decoder.decode($0, into: &output) }
+      precondition(count > 0 && count <= piece.count)
+      used += count
+    }
+    return (output, used, decoder.hasBareLineEnd)
+  }
+
+  /// The first byte cuts the rest into pieces, which arrive one by one.
+  static let imapCommand = EntryPoint(name: "imapCommand") { bytes in
+    guard let first = bytes.first else { return }
+    let content = Array(bytes.dropFirst())
+    let size = first == 0 ? max(content.count, 1) : Int(first)
+    var limits = IMAPLimits()
+    limits.line = 4_096
+    limits.skippedLiteral = 100_000
+    var received = ReceivedBytes()
+    var reader = CommandReader()
+    for start in stride(from: 0, to: content.count, by: size) {
+      received.append(Array(content[start..<min(start + size, content.count)]))
+      reading: while true {
+        switch reader.next(from: &received, limits: limits, commandLimit: 16_384) {
+        case .needsMore, .abandoned, .message: break reading
+        case .command(let command): parse(command)
+        case .continuationNeeded, .refused: break
+        }
+      }
+      precondition(received.count <= 20_000, "more is kept than a command may have")
+    }
+  }
+
+  private static func parse(_ command: [UInt8]) {
+    var cursor = ByteCursor(command)
+    guard (try? cursor.tag()) != nil, (try? cursor.expectSpace()) != nil, var name = try? cursor.keyword() else { return }
+    if name == "UID" {
+      guard (try? cursor.expectSpace()) != nil, let second = try? cursor.keyword() else { return }
+      name = "UID " + second
+    }
+    guard let fact = IMAPCommandTable.fact(named: name) else { return }
+    let type: any IMAPCommand.Type =
+      switch fact.state {
+      case .any(let type): type
+      case .notAuthenticated(let type): type
+      case .authenticated(let type): type
+      case .selected(let type): type
+      }
+    for speaksRev2 in [false, true] {
+      var arguments = cursor
+      let context = ParsingContext(
+        numbering: fact.numbering, mailboxNames: speaksRev2 ? .utf8 : .modifiedUTF7, speaksRev2: speaksRev2, message: nil)
+      _ = try? type.init(parsing: &arguments, context)
+      precondition(arguments.position <= arguments.end)
+    }
+  }
+
+  static let pop3Command = EntryPoint(name: "pop3Command") { bytes in
+    for line in bytes.split(separator: 0x0A) {
+      var (name, arguments) = POP3Arguments.split(Array(line))
+      _ = POP3CommandTable.command(named: name)
+      _ = try? arguments.number("number")
+      _ = try? arguments.optionalNumber("number")
+      while arguments.nextWord() != nil {}
+      try? arguments.expectEnd()
+    }
+  }
+
+  /// The length and sums of a record are put right first, or nothing would get past them.
+  static let packRecord = EntryPoint(name: "packRecord") { bytes in
+    _ = PackRecord.decodeHeader(bytes[...])
+    _ = PackRecord.decodePlacements(bytes)
+    var record = PackRecord.encode(kind: .body, bodyID: 1, bodySize: 0, bodyChecksum: 0, placements: [])
+    record.removeLast(record.count - PackRecord.headerSize)
+    record += bytes.prefix(1 << 20)
+    for shift in 0..<4 { record[24 + shift] = UInt8(truncatingIfNeeded: (record.count - PackRecord.headerSize) >> (8 * shift)) }
+    let sum = record.withUnsafeBytes { all in
+      crc32c(
+        UnsafeRawBufferPointer(rebasing: all[PackRecord.headerSize...]),
+        seed: crc32c(UnsafeRawBufferPointer(rebasing: all[..<32])))
+    }
+    for shift in 0..<4 { record[32 + shift] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(shift))) }
+    _ = PackRecord.decodePlacements(record)
+  }
+}
