@@ -98,14 +98,13 @@ let package = Package(
       [
         "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
         "SMTPServer", "IMAPServer", "POP3Server", log,
-        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "MailServer",
+        "MailServer", "MessageFormat", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

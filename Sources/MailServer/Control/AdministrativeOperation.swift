@@ -1,0 +1,83 @@
+/// What an administrator can ask for. Commands make one; the running server performs it, or the command itself where no
+/// server holds the store.
+package enum AdministrativeOperation: Codable, Hashable, Sendable {
+  case status
+
+  case addDomain(String)
+  case removeDomain(String)
+  case listDomains
+
+  case addAccount(address: String, password: String?, quota: QuotaText)
+  case removeAccount(String)
+  case listAccounts
+  case setPassword(address: String, password: String)
+  /// Without a limit given: only asks.
+  case quota(address: String, change: QuotaText?)
+
+  /// The server makes the password; the reply shows it once.
+  case addAppPassword(address: String, label: String)
+  case listAppPasswords(address: String)
+  case removeAppPassword(address: String, label: String)
+
+  /// A pattern of `@domain` answers for every address that nothing else answers for.
+  case addAlias(pattern: String, targets: [String])
+  case removeAlias(String)
+  case listAliases
+}
+
+/// Limits in octets and messages; nil is no limit.
+package struct QuotaText: Codable, Hashable, Sendable {
+  package var bytes: Int64?
+  package var messages: Int64?
+  package init(bytes: Int64? = nil, messages: Int64? = nil) {
+    self.bytes = bytes
+    self.messages = messages
+  }
+}
+
+package enum AdministrativeReply: Codable, Hashable, Sendable {
+  /// In words, for a person.
+  case done(String)
+  case status(ServerStatus)
+  case domains([String])
+  case accounts([AccountSummary])
+  case account(AccountSummary)
+  case appPasswords([AppPasswordSummary])
+  case appPassword(label: String, password: String)
+  case aliases([AliasSummary])
+  case failed(String)
+}
+
+package struct ServerStatus: Codable, Hashable, Sendable {
+  package var version: String
+  package var hostname: String
+  package var isReady: Bool
+  package var connections: Int
+  package var listeners: [String]
+  package init(version: String, hostname: String, isReady: Bool, connections: Int, listeners: [String]) {
+    self.version = version
+    self.hostname = hostname
+    self.isReady = isReady
+    self.connections = connections
+    self.listeners = listeners
+  }
+}
+
+package struct AccountSummary: Codable, Hashable, Sendable {
+  package var address: String
+  package var hasPassword: Bool
+  package var appPasswords: [String]
+  package var usage: QuotaText
+  package var quota: QuotaText
+}
+
+package struct AppPasswordSummary: Codable, Hashable, Sendable {
+  package var label: String
+  /// ISO 8601, UTC.
+  package var created: String
+}
+
+package struct AliasSummary: Codable, Hashable, Sendable {
+  package var pattern: String
+  package var targets: [String]
+}

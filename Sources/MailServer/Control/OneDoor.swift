@@ -1,0 +1,23 @@
+package import Logging
+import MailStore
+package import MessageFormat
+
+/// Has an operation done: by the server that holds the store, else by opening the store here. Either way it is the same
+/// code that does it.
+package func administer(
+  _ operation: AdministrativeOperation, dataDirectory: String, clock: WallClock, logger: Logger
+) async -> AdministrativeReply {
+  if let reply = askServer(operation, dataDirectory: dataDirectory) { return reply }
+  if operation == .status { return .failed("no server is running on \(dataDirectory)") }
+  let store: MailStore
+  do throws(StoreError) {
+    store = try await MailStore.open(at: dataDirectory, options: StoreOptions(clock: clock, logger: logger))
+  } catch .locked {
+    return .failed("another process holds \(dataDirectory) and does not answer on its control socket")
+  } catch {
+    return .failed("\(dataDirectory): \(error.inWords)")
+  }
+  let reply = await Administration(store: store, clock: clock, logger: logger).perform(operation)
+  await store.close()
+  return reply
+}

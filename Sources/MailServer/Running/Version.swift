@@ -1,0 +1,2 @@
+/// The version of this build.
+package let martletVersion = "0.1.0"

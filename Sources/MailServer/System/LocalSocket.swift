@@ -1,0 +1,63 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A unix socket from the side of the one who connects; blocking, for commands and for telling the service manager.
+struct LocalSocket: ~Copyable {
+  private let descriptor: Int32
+
+  enum Kind {
+    case stream
+    case datagram
+  }
+
+  /// - Parameter path: a leading `@` is Linux's abstract namespace.
+  init(connectingTo path: String, _ kind: Kind = .stream) throws(FileProblem) {
+    #if canImport(Glibc)
+      let type = Int32((kind == .stream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
+    #else
+      let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
+    #endif
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    var name = Array(path.utf8)
+    if name.first == UInt8(ascii: "@") { name[0] = 0 }
+    let capacity = MemoryLayout.size(ofValue: address.sun_path)
+    guard name.count < capacity else { throw FileProblem(path: path, action: "connect to", code: ENAMETOOLONG) }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+    let offset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+    let length = socklen_t(offset + name.count + (name.first == 0 ? 0 : 1))
+
+    descriptor = socket(AF_UNIX, type, 0)
+    guard descriptor >= 0 else { throw FileProblem(path: path, action: "connect to", code: errno) }
+    let result = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
+    }
+    guard result == 0 else { throw FileProblem(path: path, action: "connect to", code: errno) }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  borrowing func send(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: descriptor) }
+
+  /// Reads up to and without the next LF, or to the end; nil where nothing came in time.
+  borrowing func readLine(limit: Int, seconds: Int) -> [UInt8]? {
+    var time = timeval(tv_sec: seconds, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    var line: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while line.count <= limit {
+      let count = read(descriptor, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return line.isEmpty ? nil : line }
+      if let end = chunk[..<count].firstIndex(of: 0x0A) {
+        line.append(contentsOf: chunk[..<end])
+        return line
+      }
+      line.append(contentsOf: chunk[..<count])
+    }
+    return nil
+  }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Logging
+import MailServer
+import MessageFormat
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What all commands that ask the server for something share: where it is, and how the reply is printed.
+struct AdministrativeOptions: ParsableArguments {
+  @OptionGroup var source: ConfigurationOptions
+  @Flag(help: "Print JSON.") var json = false
+
+  /// Has the operation done and prints the reply.
+  func perform(_ operation: AdministrativeOperation, print: (AdministrativeReply) -> Void = printReply) async throws {
+    let directory = try source.load().configuration.dataDirectory
+    let output = LogOutput(
+      writer: LogWriter(descriptor: STDERR_FILENO), format: .logfmt, level: .warning, clock: .system)
+    let reply = await administer(
+      operation, dataDirectory: directory, clock: .system, logger: output.logger("command"))
+    output.close()
+    if case .failed(let text) = reply {
+      if json { say(MartletJSON.failure(text)) }
+      complain(text)
+      throw ExitCode.failed
+    }
+    if json { say(MartletJSON.text(of: reply)) } else { print(reply) }
+  }
+}
+
+/// Replies as scripts read them: the data itself, without the case around it.
+enum MartletJSON {
+  static func failure(_ text: String) -> String { json(["error": text]) }
+
+  static func text(of reply: AdministrativeReply) -> String {
+    switch reply {
+    case .done(let text): json(["done": text])
+    case .status(let status): json(status)
+    case .domains(let domains): json(domains)
+    case .accounts(let accounts): json(accounts)
+    case .account(let account): json(account)
+    case .appPasswords(let passwords): json(passwords)
+    case .appPassword(let label, let password): json(["label": label, "password": password])
+    case .aliases(let aliases): json(aliases)
+    case .failed(let text): failure(text)
+    }
+  }
+}
+
+/// Replies as a person reads them: one thing a line.
+func printReply(_ reply: AdministrativeReply) {
+  switch reply {
+  case .done(let text): say(text)
+  case .status(let status):
+    say("martlet \(status.version) on \(status.hostname), \(status.connections) connections")
+    for listener in status.listeners { say("  \(listener)") }
+  case .domains(let domains): for domain in domains { say(domain) }
+  case .accounts(let accounts): for account in accounts { say(line(account)) }
+  case .account(let account): say(line(account))
+  case .appPasswords(let passwords): for password in passwords { say("\(password.created)  \(password.label)") }
+  case .appPassword(_, let password):
+    say(password)
+    complain("this password is shown only now")
+  case .aliases(let aliases):
+    for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
+  case .failed(let text): complain(text)
+  }
+}
+
+private func line(_ account: AccountSummary) -> String {
+  var parts = [account.address, "\(account.usage.messages ?? 0) messages", bytes(account.usage.bytes, account.quota.bytes)]
+  if let limit = account.quota.messages { parts[1] += " of \(limit)" }
+  if !account.hasPassword { parts.append("no password") }
+  if !account.appPasswords.isEmpty { parts.append("app passwords: \(account.appPasswords.joined(separator: ", "))") }
+  return parts.joined(separator: "  ")
+}
+
+private func bytes(_ used: Int64?, _ limit: Int64?) -> String {
+  let used = roundedSize(used ?? 0)
+  return limit.map { "\(used) of \(shownSize(Int($0)))" } ?? used
+}
+
+private func roundedSize(_ size: Int64) -> String {
+  switch size {
+  case ..<10_000: "\(size) B"
+  case ..<10_000_000: "\(size / 1_000) KB"
+  case ..<10_000_000_000: "\(size / 1_000_000) MB"
+  default: "\(size / 1_000_000_000) GB"
+  }
+}
+
+struct Healthcheck: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Ask the running server whether it is well (exit code 0 or 1).")
+  @OptionGroup var options: AdministrativeOptions
+
+  func run() async throws {
+    let directory = try options.source.load().configuration.dataDirectory
+    guard case .status(let status)? = askServer(.status, dataDirectory: directory, seconds: 5), status.isReady else {
+      if options.json { say(MartletJSON.failure("no server answers")) }
+      complain("no server answers at \(controlSocketPath(in: directory))")
+      throw ExitCode.failed
+    }
+    if options.json { say(json(status)) } else { printReply(.status(status)) }
+  }
+}
