@@ -68,7 +68,7 @@ package struct DevelopmentServer: Sendable {
     authorityPath = "\(directory)/ca.pem"
     do {
       try makePrivateDirectory(directory)
-      let authority = try CertificateAuthority(commonName: "Martlet development CA")
+      let authority = try CertificateAuthority(name: "Martlet development CA")
       var names = ["localhost", "127.0.0.1", "::1"]
       if hostname != "localhost" { names.insert(hostname, at: 0) }
       plan.certificates = [try authority.issue(names: names)]
