@@ -1,6 +1,5 @@
 package import Logging
 package import MessageFormat
-package import Networking
 
 /// Everything that decides how the server starts. State that changes while it runs (domains, accounts, aliases) is not
 /// here: it lives in the data directory.

@@ -16,8 +16,8 @@ extension LoadedConfiguration {
       return
     }
     do {
-      // An empty resolver: values are texts here, and the settings say what they must be.
-      guard let root = try Yams.compose(yaml: text, Resolver([])) else { return }
+      // The basic resolver: values are texts here, and the settings say what they must be.
+      guard let root = try Yams.compose(yaml: text, .basic) else { return }
       if case .scalar(let scalar) = root, scalar.string.isEmpty { return }
       var reader = FileReader(path: path, loaded: self)
       reader.section(root, prefix: "")

@@ -1,5 +1,5 @@
 package import Logging
-import MessageFormat
+package import MessageFormat
 import Synchronization
 
 /// Writes each event as one line.

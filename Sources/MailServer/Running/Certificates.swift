@@ -1,12 +1,13 @@
 import Cryptography
 import Logging
+import MessageFormat
 
 /// The certificates that the configuration names, or a self-signed one that is kept in the data directory.
-func loadCertificates(_ configuration: Configuration, hostname: String, logger: Logger) throws(StartupError)
-  -> [TLSServerContext.Certificate]
+func loadCertificates(_ configuration: Configuration, hostname: String, clock: WallClock, logger: Logger)
+  throws(StartupError) -> [TLSServerContext.Certificate]
 {
   guard !configuration.certificates.isEmpty else {
-    return [try selfSignedCertificate(for: hostname, in: configuration.dataDirectory, logger: logger)]
+    return [try selfSignedCertificate(for: hostname, in: configuration.dataDirectory, clock: clock, logger: logger)]
   }
   var certificates: [TLSServerContext.Certificate] = []
   for files in configuration.certificates {
@@ -21,8 +22,11 @@ func loadCertificates(_ configuration: Configuration, hostname: String, logger: 
   return certificates
 }
 
+/// Ten years: nobody renews what nobody has asked for.
+private let validDays = 3_650
+
 /// It is kept, so that a client that was told to trust it once goes on doing so.
-private func selfSignedCertificate(for hostname: String, in dataDirectory: String, logger: Logger)
+private func selfSignedCertificate(for hostname: String, in dataDirectory: String, clock: WallClock, logger: Logger)
   throws(StartupError) -> TLSServerContext.Certificate
 {
   let directory = "\(dataDirectory)/tls"
@@ -36,10 +40,12 @@ private func selfSignedCertificate(for hostname: String, in dataDirectory: Strin
     ])
   do {
     if fileExists(chainPath), fileExists(keyPath) {
-      return TLSServerContext.Certificate(
+      let kept = TLSServerContext.Certificate(
         chain: try readFileBytes(chainPath, limit: 1 << 20), key: try readFileBytes(keyPath, limit: 1 << 20))
+      if try certificateExpiry(pem: kept.chain) > clock.now().seconds + 86_400 { return kept }
     }
-    let certificate = try makeSelfSignedCertificate(names: [hostname])
+    let authority = try CertificateAuthority(name: "Martlet on \(hostname)", days: validDays)
+    let certificate = try authority.issue(names: [hostname], days: validDays)
     try makePrivateDirectory(directory)
     // The key first: a chain without its key would be taken for a whole pair.
     try writeFileBytes(certificate.key, to: keyPath, mode: 0o600)

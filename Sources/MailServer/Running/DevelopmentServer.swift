@@ -1,5 +1,6 @@
 import Authentication
 import Cryptography
+import Delivery
 package import MailStore
 package import MessageFormat
 

@@ -27,19 +27,21 @@ package final class RunningServer: Sendable {
   private let plan: ServerPlan
   private let control: Listener?
   private let tls: TLSServerContext
+  private let clock: WallClock
   private let output: LogOutput
   private let logger: Logger
   private let configuration: Mutex<Configuration>
 
   private init(
     plan: ServerPlan, store: MailStore, listeners: [Bound], control: Listener?, tls: TLSServerContext,
-    output: LogOutput
+    clock: WallClock, output: LogOutput
   ) {
     self.plan = plan
     self.store = store
     self.listeners = listeners
     self.control = control
     self.tls = tls
+    self.clock = clock
     self.output = output
     logger = output.logger("server")
     configuration = Mutex(plan.configuration)
@@ -61,7 +63,7 @@ package final class RunningServer: Sendable {
     do throws(StartupError) {
       try await makeDomain(plan, in: store, logger: logger)
       try await prepare(store)
-      let tls = try makeTLS(plan, logger: logger)
+      let tls = try makeTLS(plan, clock: clock, logger: logger)
       let sessions = try makeSessions(plan, store: store, tls: tls, clock: clock, output: output)
       for setting in plan.configuration.listeners {
         bound += try await listen(
@@ -71,7 +73,7 @@ package final class RunningServer: Sendable {
       let administration = Administration(store: store, clock: clock, logger: logger)
       control = try await listenForCommands(plan, administration, bound, logger: output.logger("control"))
       let server = RunningServer(
-        plan: plan, store: store, listeners: bound, control: control, tls: tls, output: output)
+        plan: plan, store: store, listeners: bound, control: control, tls: tls, clock: clock, output: output)
       server.logStart()
       serviceManager?.notify("READY=1")
       return server
@@ -113,12 +115,14 @@ package final class RunningServer: Sendable {
     logger.notice("domain_added", metadata: ["domain": "\(domain)"])
   }
 
-  private static func makeTLS(_ plan: ServerPlan, logger: Logger) throws(StartupError) -> TLSServerContext {
+  private static func makeTLS(_ plan: ServerPlan, clock: WallClock, logger: Logger) throws(StartupError)
+    -> TLSServerContext
+  {
     let certificates: [TLSServerContext.Certificate]
     if let made = plan.certificates {
       certificates = made
     } else {
-      certificates = try loadCertificates(plan.configuration, hostname: plan.hostname, logger: logger)
+      certificates = try loadCertificates(plan.configuration, hostname: plan.hostname, clock: clock, logger: logger)
     }
     do {
       return try TLSServerContext(certificates: certificates)
@@ -253,7 +257,7 @@ package final class RunningServer: Sendable {
     if plan.certificates == nil {
       do {
         try tls.reload(
-          certificates: loadCertificates(loaded.configuration, hostname: plan.hostname, logger: logger))
+          certificates: loadCertificates(loaded.configuration, hostname: plan.hostname, clock: clock, logger: logger))
       } catch {
         logger.error("certificates_not_reloaded", metadata: ["error": "\(error)"])
       }

@@ -3,7 +3,7 @@ import MessageFormat
 
 /// Loads `DIR/<address>/<mailbox>/*.eml`; a mailbox may have folders for mailboxes under it.
 func loadSeed(_ directory: String, into store: MailStore, clock: WallClock) async throws(StartupError) {
-  do throws(FileProblem) {
+  do {
     for name in try directoryNames(directory) where isDirectory("\(directory)/\(name)") {
       guard let address = EmailAddress(name) else {
         throw StartupError("seed: \(directory)/\(name): expected a folder named like an address")
