@@ -115,6 +115,8 @@ let package = Package(
       "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
+    tests("MailServer", ["MailStore", "MessageFormat", log]),
+    .testTarget(name: "RepositoryTests", swiftSettings: settings),
     tests("MailStore", ["MessageFormat"]),
   ]
 )

@@ -15,30 +15,10 @@ struct LocalSocket: ~Copyable {
 
   /// - Parameter path: a leading `@` is Linux's abstract namespace.
   init(connectingTo path: String, _ kind: Kind = .stream) throws(FileProblem) {
-    #if canImport(Glibc)
-      let type = Int32((kind == .stream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
-    #else
-      let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
-    #endif
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    var name = Array(path.utf8)
-    if name.first == UInt8(ascii: "@") { name[0] = 0 }
-    let capacity = MemoryLayout.size(ofValue: address.sun_path)
-    guard name.count < capacity else { throw FileProblem(path: path, action: "connect to", code: ENAMETOOLONG) }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-    let offset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
-    let length = socklen_t(offset + name.count + (name.first == 0 ? 0 : 1))
-
-    descriptor = socket(AF_UNIX, type, 0)
-    guard descriptor >= 0 else { throw FileProblem(path: path, action: "connect to", code: errno) }
-    let result = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
-    }
-    guard result == 0 else { throw FileProblem(path: path, action: "connect to", code: errno) }
+    descriptor = try Self.connect(to: path, kind)
   }
 
-  deinit { if descriptor >= 0 { close(descriptor) } }
+  deinit { close(descriptor) }
 
   borrowing func send(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: descriptor) }
 
@@ -59,5 +39,37 @@ struct LocalSocket: ~Copyable {
       line.append(contentsOf: chunk[..<count])
     }
     return nil
+  }
+
+  private static func connect(to path: String, _ kind: Kind) throws(FileProblem) -> Int32 {
+    #if canImport(Glibc)
+      let type = Int32((kind == .stream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
+      let connectSocket = Glibc.connect
+    #else
+      let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
+      let connectSocket = Darwin.connect
+    #endif
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    var name = Array(path.utf8)
+    if name.first == UInt8(ascii: "@") { name[0] = 0 }
+    guard !name.isEmpty, name.count < MemoryLayout.size(ofValue: address.sun_path) else {
+      throw FileProblem(path: path, action: "connect to", code: ENAMETOOLONG)
+    }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+    let offset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+    let length = socklen_t(offset + name.count + (name[0] == 0 ? 0 : 1))
+
+    let descriptor = socket(AF_UNIX, type, 0)
+    guard descriptor >= 0 else { throw FileProblem(path: path, action: "connect to", code: errno) }
+    let result = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connectSocket(descriptor, $0, length) }
+    }
+    guard result == 0 else {
+      let code = errno
+      close(descriptor)
+      throw FileProblem(path: path, action: "connect to", code: code)
+    }
+    return descriptor
   }
 }

@@ -1,0 +1,164 @@
+import Foundation
+import Logging
+import MailStore
+import MessageFormat
+import Testing
+
+@testable import MailServer
+
+@Suite struct AdministrationTests {
+  /// Operations in order, and what each is answered: what a person would see.
+  static let dialogue: [(AdministrativeOperation, String)] = [
+    (.listDomains, "domains []"),
+    (.addAccount(address: "a@example.org", password: "secret", quota: QuotaText()), "failed: example.org is not a domain"),
+    (.addDomain("Example.ORG"), "done: domain example.org added"),
+    (.addDomain("example.org"), "failed: domain example.org: it is there already"),
+    (.addDomain("not a domain"), "failed: \"not a domain\" is not a domain"),
+    (.addDomain("[192.0.2.1]"), "failed: "),
+    (.addAccount(address: "alice@example.org", password: "secret", quota: QuotaText(bytes: 1_000)), "done: account alice@example.org added"),
+    (.addAccount(address: "Alice@example.org", password: "secret", quota: QuotaText()), "failed: account Alice@example.org: it is there"),
+    (.addAccount(address: "bob@example.org", password: nil, quota: QuotaText()), "done: account bob@example.org added; nobody can log in"),
+    (.addAccount(address: "nobody", password: "x", quota: QuotaText()), "failed: \"nobody\" is not an address"),
+    (.addAccount(address: "c@example.org", password: "", quota: QuotaText()), "failed: an empty password"),
+    (.listAccounts, "accounts alice@example.org+password/1000 bob@example.org/-"),
+    (.setPassword(address: "bob@example.org", password: "other"), "done: password of bob@example.org changed"),
+    (.setPassword(address: "zoe@example.org", password: "other"), "failed: there is no account zoe@example.org"),
+    (.quota(address: "alice@example.org", change: QuotaText()), "account alice@example.org+password/-"),
+    (.quota(address: "alice@example.org", change: nil), "account alice@example.org+password/-"),
+    (.addAppPassword(address: "alice@example.org", label: "phone"), "app password for phone"),
+    (.addAppPassword(address: "alice@example.org", label: "phone"), "failed: alice@example.org already has"),
+    (.listAppPasswords(address: "alice@example.org"), "app passwords phone"),
+    (.removeAppPassword(address: "alice@example.org", label: "tablet"), "failed: alice@example.org has no app password"),
+    (.removeAppPassword(address: "alice@example.org", label: "phone"), "done: app password \"phone\" of alice@example.org removed"),
+    (.addAlias(pattern: "info@example.org", targets: ["alice@example.org", "bob@example.org", "alice@example.org"]),
+      "done: alias info@example.org leads to alice@example.org, bob@example.org"),
+    (.addAlias(pattern: "@example.org", targets: ["bob@example.org"]), "done: alias @example.org leads to bob@example.org"),
+    (.addAlias(pattern: "x@elsewhere.test", targets: ["bob@example.org"]), "failed: elsewhere.test is not a domain"),
+    (.addAlias(pattern: "x@example.org", targets: []), "failed: an alias needs"),
+    (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
+    (.removeDomain("example.org"), "failed: domain example.org: accounts or aliases are still in it"),
+    (.removeAlias("@example.org"), "done: alias @example.org removed"),
+    (.removeAlias("info@example.org"), "done: alias info@example.org removed"),
+    (.removeAccount("alice@example.org"), "done: account alice@example.org removed"),
+    (.removeAccount("bob@example.org"), "done: account bob@example.org removed"),
+    (.removeDomain("example.org"), "done: domain example.org removed"),
+    (.listDomains, "domains []"),
+    (.status, "failed: no server is running"),
+  ]
+
+  @Test func operationsAreAnsweredInWords() async throws {
+    let directory = try makeTemporaryDirectory(prefix: "martlet-test")
+    defer { removeTree(directory) }
+    let store = try await MailStore.open(at: directory)
+    let administration = Administration(store: store, clock: .system, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    for (operation, expected) in Self.dialogue {
+      // As it travels: what cannot be decoded again is not an operation.
+      let travelled = try JSONDecoder().decode(AdministrativeOperation.self, from: JSONEncoder().encode(operation))
+      #expect(travelled == operation)
+      let reply = await administration.perform(travelled)
+      #expect(try JSONDecoder().decode(AdministrativeReply.self, from: JSONEncoder().encode(reply)) == reply)
+      #expect(reply.summary.hasPrefix(expected), "\(operation): \(reply.summary)")
+    }
+    await store.close()
+  }
+
+  /// One door: whoever asks gets the same answer from the server that runs and, when none does, from the store itself.
+  @Test func aRunningServerIsAskedAndOtherwiseTheStoreIsOpened() async throws {
+    let directory = try makeTemporaryDirectory(prefix: "martlet-test")
+    defer { removeTree(directory) }
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    func ask(_ operation: AdministrativeOperation) async -> String {
+      await administer(operation, dataDirectory: directory, clock: .system, logger: logger).summary
+    }
+    #expect(await ask(.addDomain("offline.test")) == "done: domain offline.test added")
+
+    var configuration = Configuration()
+    configuration.dataDirectory = directory
+    configuration.domain = Domain("example.org")
+    configuration.listeners = [
+      ListenerSetting(service: .imap, place: .internet(host: "127.0.0.1", port: 0)),
+      ListenerSetting(service: .lmtp, place: .local(path: "\(directory)/lmtp.sock")),
+    ]
+    let descriptor = open("/dev/null", O_WRONLY)
+    let output = LogOutput(
+      writer: LogWriter(descriptor: descriptor), format: .logfmt, level: .error, clock: .system)
+    let server = try await RunningServer.start(ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
+    #expect(fileMode(controlSocketPath(in: directory)) == 0o600)
+    let status = await ask(.status)
+    #expect(status.hasPrefix("status mail.example.org ready imap=127.0.0.1:"))
+    #expect(!status.contains(":0 "))
+    #expect(await ask(.listDomains) == "domains [example.org offline.test]")
+    #expect(await ask(.addAccount(address: "a@example.org", password: "p", quota: QuotaText())) == "done: account a@example.org added")
+    #expect(rawRequest("{\"nonsense\":1}\n", directory) == "{\"failed\":{\"_0\":\"the request is not one that this version knows\"}}")
+    // A second server is told who holds the store.
+    await #expect(throws: StartupError.self) {
+      _ = try await RunningServer.start(ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
+    }
+    await server.stop()
+
+    #expect(await ask(.status) == "failed: no server is running on \(directory)")
+    #expect(await ask(.listAccounts) == "accounts a@example.org+password/-")
+    output.close()
+    close(descriptor)
+  }
+
+  @Test func seedsAreLoadedWithWireLineEnds() async throws {
+    let directory = try makeTemporaryDirectory(prefix: "martlet-test")
+    defer { removeTree(directory) }
+    let inbox = "\(directory)/seed/alice@example.test/INBOX"
+    try FileManager.default.createDirectory(atPath: "\(inbox)", withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(atPath: "\(directory)/seed/alice@example.test/Archive/2024", withIntermediateDirectories: true)
+    try "Subject: one\nDate: Wed, 17 Jul 1996 02:44:25 -0700\n\nhello\n".write(toFile: "\(inbox)/1.eml", atomically: true, encoding: .utf8)
+    try "Subject: two\r\n\r\nhello\r\n".write(toFile: "\(inbox)/2.eml", atomically: true, encoding: .utf8)
+    try "Subject: old\n\n".write(
+      toFile: "\(directory)/seed/alice@example.test/Archive/2024/x.eml", atomically: true, encoding: .utf8)
+    let store = try await MailStore.open(at: "\(directory)/data")
+    try await loadSeed("\(directory)/seed", into: store, clock: .system)
+    let account = try #require(store.directory.account(login: "alice@example.test"))
+    let mailbox = try #require(try await store.mailbox(named: .inbox, of: account.id))
+    #expect(mailbox.messageCount == 2)
+    let archive = try #require(MailboxName("Archive/2024"))
+    #expect(try await store.mailbox(named: archive, of: account.id)?.messageCount == 1)
+    let entries = try await store.entries(in: mailbox.id, uids: try await store.index(of: mailbox.id).uids)
+    let bytes = try await store.read(entries[0].content, range: 0..<entries[0].size)
+    #expect(String(decoding: bytes, as: UTF8.self) == "Subject: one\r\nDate: Wed, 17 Jul 1996 02:44:25 -0700\r\n\r\nhello\r\n")
+    #expect(entries[0].internalDate.imap == "17-Jul-1996 02:44:25 -0700")
+    await store.close()
+  }
+
+  private func fileMode(_ path: String) -> Int? {
+    (try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]) as? Int
+  }
+
+  private func rawRequest(_ text: String, _ directory: String) -> String? {
+    guard let socket = try? LocalSocket(connectingTo: controlSocketPath(in: directory)), socket.send(Array(text.utf8)),
+      let line = socket.readLine(limit: 10_000, seconds: 10)
+    else { return nil }
+    return String(decoding: line, as: UTF8.self)
+  }
+}
+
+extension AdministrativeReply {
+  fileprivate var summary: String {
+    switch self {
+    case .done(let text): "done: \(text)"
+    case .failed(let text): "failed: \(text)"
+    case .status(let status):
+      "status \(status.hostname) \(status.isReady ? "ready" : "not ready") \(status.listeners.joined(separator: " "))"
+    case .domains(let domains): "domains [\(domains.joined(separator: " "))]"
+    case .accounts(let accounts): "accounts \(accounts.map(\.short).joined(separator: " "))"
+    case .account(let account): "account \(account.short)"
+    case .appPasswords(let passwords): "app passwords \(passwords.map(\.label).joined(separator: " "))"
+    case .appPassword(let label, let password):
+      password.count == 24 ? "app password for \(label)" : "a strange app password"
+    case .aliases(let aliases):
+      "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
+    }
+  }
+}
+
+extension AccountSummary {
+  fileprivate var short: String {
+    "\(address)\(hasPassword ? "+password" : "")/\(quota.bytes.map { String($0) } ?? "-")"
+  }
+}
