@@ -56,14 +56,15 @@ struct PasswordOptions: ParsableArguments {
 
   func password(for name: String) throws -> String {
     if let passwordFile {
-      guard let file = fopen(passwordFile, "r") else {
+      let file = open(passwordFile, O_RDONLY | O_CLOEXEC)
+      guard file >= 0 else {
         complain("cannot read \(passwordFile): \(String(cString: strerror(errno)))")
         throw ExitCode.failed
       }
-      defer { fclose(file) }
+      defer { close(file) }
       return try firstLine(of: file)
     }
-    if passwordStdin || isatty(STDIN_FILENO) == 0 { return try firstLine(of: stdin) }
+    if passwordStdin || isatty(STDIN_FILENO) == 0 { return try firstLine(of: STDIN_FILENO) }
     let first = try prompt("Password for \(name): ")
     guard try prompt("Once more: ") == first else {
       complain("the two are not the same")
@@ -72,22 +73,17 @@ struct PasswordOptions: ParsableArguments {
     return first
   }
 
-  private func firstLine(of file: UnsafeMutablePointer<FILE>) throws -> String {
-    var line: UnsafeMutablePointer<CChar>?
-    var capacity = 0
-    defer { free(line) }
-    let count = getline(&line, &capacity, file)
-    guard count > 0, let line else {
+  /// Byte by byte, so that what follows the line stays for the next prompt.
+  private func firstLine(of descriptor: Int32) throws -> String {
+    var line: [UInt8] = []
+    var byte: UInt8 = 0
+    while line.count < 4_096, read(descriptor, &byte, 1) == 1, byte != 0x0A { line.append(byte) }
+    if line.last == 0x0D { line.removeLast() }
+    guard !line.isEmpty else {
       complain("there is no password to read")
       throw ExitCode.failed
     }
-    let bytes = UnsafeBufferPointer(start: line, count: count).map { UInt8(bitPattern: $0) }
-    let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isNewline }
-    guard !text.isEmpty else {
-      complain("an empty password is none")
-      throw ExitCode.failed
-    }
-    return text
+    return String(decoding: line, as: UTF8.self)
   }
 
   /// Asks at the terminal without showing what is typed.
@@ -103,6 +99,6 @@ struct PasswordOptions: ParsableArguments {
       tcsetattr(STDIN_FILENO, TCSANOW, &old)
       _ = write(STDERR_FILENO, "\n", 1)
     }
-    return try firstLine(of: stdin)
+    return try firstLine(of: STDIN_FILENO)
   }
 }
