@@ -17,12 +17,19 @@ struct FetchResponse {
 
   /// Writes `* n FETCH (…)` to the session's output, which is sent whenever it is full.
   func write(to session: inout IMAPSession, _ mailbox: SelectedMailbox) async throws(IMAPFailure) {
+    let mark = session.output.mark
     session.output.append("* ")
     session.output.append(number: index + 1)
     session.output.append(" FETCH (")
-    for (position, item) in items.enumerated() {
-      if position > 0 { session.output.append(0x20) }
-      try await write(item, to: &session, mailbox)
+    do throws(IMAPFailure) {
+      for (position, item) in items.enumerated() {
+        if position > 0 { session.output.append(0x20) }
+        try await write(item, to: &session, mailbox)
+      }
+    } catch {
+      // Half a response can be taken back only while none of it has been sent.
+      guard session.output.goBack(to: mark) else { throw .connectionLost(.closed) }
+      throw error
     }
     session.output.append(")\r\n")
     try await session.flushIfFull()
@@ -99,7 +106,7 @@ struct FetchResponse {
       let header = try await fromStore(await store.read(entry.content, range: range))
       let fields = ContentItem.Section.select(names, isInverted: isInverted, from: header)
       let piece = item.partial.map { fields[$0.range(in: fields.count)] } ?? fields[...]
-      return session.output.append(literal: piece)
+      return session.output.append(literalOf: piece)
     }
     guard let partial = item.partial else { return try await stream(range, of: entry.content, to: &session) }
     let piece = partial.range(in: range.count)
@@ -128,7 +135,7 @@ struct FetchResponse {
         throw .connectionLost(.closed)
       }
       if isFirst { session.output.appendLiteralHeader(count: range.count) }
-      session.output.append(raw: bytes)
+      session.output.append(rawLiteral: bytes)
       position = end
       try await session.flushIfFull()
     }

@@ -15,8 +15,29 @@ struct ResponseBuffer: Sendable {
 
   /// Takes the bytes out; the memory goes with them, so an idle session keeps none.
   mutating func take() -> [UInt8] {
-    defer { bytes = [] }
+    defer {
+      bytes = []
+      takes += 1
+    }
     return bytes
+  }
+
+  /// How often bytes have been taken out.
+  private var takes = 0
+
+  /// A place to go back to when a reply can't be finished.
+  struct Mark {
+    fileprivate let takes: Int
+    fileprivate let count: Int
+  }
+
+  var mark: Mark { Mark(takes: takes, count: bytes.count) }
+
+  /// Drops what has been appended since; false if some of it is on its way already.
+  mutating func goBack(to mark: Mark) -> Bool {
+    guard mark.takes == takes, mark.count <= bytes.count else { return false }
+    bytes.removeSubrange(mark.count...)
+    return true
   }
 
   mutating func append(_ byte: UInt8) { bytes.append(byte) }
@@ -51,6 +72,26 @@ struct ResponseBuffer: Sendable {
   mutating func append(literal value: some Collection<UInt8>) {
     appendLiteralHeader(count: value.count)
     bytes.append(contentsOf: value)
+  }
+
+  /// Octets of stored mail as a literal.
+  mutating func append(literalOf octets: ArraySlice<UInt8>) {
+    appendLiteralHeader(count: octets.count)
+    append(rawLiteral: octets)
+  }
+
+  /// Octets of stored mail inside a literal. NUL can't stand there (RFC 9051 §9 `CHAR8`), and the count must stay, so it
+  /// is written as 0x80, as Dovecot does; BINARY gives the real one.
+  mutating func append(rawLiteral octets: some Collection<UInt8>) {
+    let start = bytes.count
+    bytes.append(contentsOf: octets)
+    bytes.withUnsafeMutableBytes { all in
+      var position = start
+      while let zero = UnsafeRawBufferPointer(all).firstIndex(of: 0, from: position) {
+        all[zero] = 0x80
+        position = zero + 1
+      }
+    }
   }
 
   /// `{n}` and its line end; the caller appends the octets.
