@@ -19,8 +19,8 @@ package final class Listener: Sendable {
   private let group = MultiThreadedEventLoopGroup.singleton
   private let state = Mutex(State())
 
-  /// After NIO has closed a channel because `accept` failed, the pause before the next one.
-  private static let acceptPause = TimeAmount.seconds(1)
+  /// How long `accept` is left alone after it has failed.
+  fileprivate static let acceptPause = TimeAmount.seconds(1)
   /// What sessions get to notice that their connection has been closed under them.
   private static let abruptEndLimit = TimeAmount.seconds(5)
 
@@ -89,9 +89,11 @@ package final class Listener: Sendable {
     var bootstrap = ServerBootstrap(group: group)
       .serverChannelInitializer { [logger] channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(AcceptErrorLogger(logger: logger))
+          try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
         }
       }
+      // NIO calls `listen` once more with a backlog of its own.
+      .serverChannelOption(.backlog, value: ListeningSocket.backlog)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelOption(.recvAllocator, value: ReceiveBuffers())
       .childChannelOption(.maxMessagesPerRead, value: 1)
@@ -147,8 +149,14 @@ package final class Listener: Sendable {
       }
       return true
     }
-    if !isWelcome {
-      logger.warning("too_many_connections", metadata: ["rip": "\(peer.address)", "limit": "\(configuration.maximumConnections)"])
+    if peer.address == .local, !socket.isLocal {
+      // It was reset before we could ask who it is, and must not pass for a local one.
+      setup.isRefused = true
+      setup.refusal = []
+    } else if !isWelcome {
+      logger.warning(
+        "too_many_connections",
+        metadata: ["rip": "\(peer.address)", "limit": "\(configuration.maximumConnections)"])
       setup.isRefused = true
     } else if isProxy {
       // A proxy's own address is no client's: what counts is the one its header names.
@@ -183,8 +191,11 @@ private final class Peer {
   init(_ address: PeerAddress) { self.address = address }
 }
 
-/// Says in the log why no connections come in; NIO's own handler makes the pause.
-private final class AcceptErrorLogger: ChannelInboundHandler {
+/// When `accept` fails, says why in the log and stops accepting for a while.
+///
+/// NIO's own handler for this only delays the next read it is asked for. After a failed `accept` (no descriptors left)
+/// the read before is still pending, so the event loop would try again at once, for ever, at full speed.
+private final class AcceptPause: ChannelInboundHandler {
   typealias InboundIn = any Channel
 
   private let logger: Logger
@@ -192,6 +203,11 @@ private final class AcceptErrorLogger: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     logger.warning("accept_failed", metadata: ["reason": "\(error)"])
-    context.fireErrorCaught(error)
+    let channel = context.channel
+    try? channel.syncOptions?.setOption(.autoRead, value: false)
+    context.eventLoop.scheduleTask(in: Listener.acceptPause) {
+      // It may have been closed in the meantime.
+      try? channel.syncOptions?.setOption(.autoRead, value: true)
+    }
   }
 }

@@ -18,7 +18,7 @@ struct ListeningSocket {
   /// The file of a local socket that we have made.
   private let path: String?
 
-  private static let backlog: Int32 = 1_024
+  static let backlog: Int32 = 1_024
 
   init(_ configuration: ListenerConfiguration) throws(ListenError) {
     do throws(SystemFailure) {
