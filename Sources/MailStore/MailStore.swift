@@ -243,6 +243,17 @@ package final class MailStore: Sendable {
     }
   }
 
+  /// Several reads for the price of one turn of a reader. The caller bounds their sum.
+  package func read(_ pieces: [(content: ContentReference, range: Range<Int>)]) async throws(StoreError) -> [[UInt8]] {
+    let bodies = bodies
+    return try await read { (database) throws(StoreError) in
+      var result: [[UInt8]] = []
+      result.reserveCapacity(pieces.count)
+      for piece in pieces { result.append(try bodies.read(piece.content, range: piece.range, database: database)) }
+      return result
+    }
+  }
+
   /// Runs of UIDs expunged after `modSequence`, in order; with UIDs that were never given left out.  RFC 7162 §3.2.
   package func expunged(in mailbox: MailboxID, after modSequence: ModSequence) async throws(StoreError)
     -> [ClosedRange<UInt32>]

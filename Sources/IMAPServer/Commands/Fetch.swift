@@ -9,9 +9,6 @@ struct Fetch: SelectedCommand {
   /// In the order to be answered: UID first, then as asked.
   let items: [FetchItem]
 
-  /// Messages whose entries and structures are read at a time.
-  private static let batch = 500
-
   init(parsing arguments: inout ByteCursor, _ context: ParsingContext) throws(IMAPSyntaxError) {
     numbering = context.numbering
     try arguments.expectSpace()
@@ -28,56 +25,64 @@ struct Fetch: SelectedCommand {
     let set = try mailbox.resolve(messages, by: numbering)
     let source = items.reduce(FetchSource.columns) { max($0, $1.source) }
     let setsSeen = mailbox.access == .readWrite && items.contains { $0.setsSeen }
+    if source == .columns {
+      for index in set.indices {
+        try await respond(index, nil, nil, [], [], to: &session, mailbox)
+      }
+      return Completion("Fetched")
+    }
+
+    let count = FetchBatch.count(for: items)
+    var rest = set.indices.makeIterator()
+    func nextIndices() -> [Int] {
+      var indices: [Int] = []
+      while indices.count < count, let index = rest.next() { indices.append(index) }
+      return indices
+    }
+    func read(_ indices: [Int]) -> Task<Result<FetchBatch, StoreError>, Never> {
+      FetchBatch.read(
+        indices.map { mailbox.uids[$0] }, in: mailbox.id, for: items, source, from: session.services.store)
+    }
     var isMissing = false
-    var batch: [Int] = []
-    batch.reserveCapacity(min(set.count, Self.batch))
-    for index in set.indices {
-      batch.append(index)
-      if batch.count == Self.batch {
-        if try await !fetch(batch, source, setsSeen, in: &session, mailbox) { isMissing = true }
-        batch.removeAll(keepingCapacity: true)
+    var indices = nextIndices()
+    var reading = read(indices)
+    while !indices.isEmpty {
+      let madeSeen = setsSeen ? try await markSeen(indices, in: session, mailbox) : []
+      let result = await reading.value
+      let current = indices
+      indices = nextIndices()
+      if !indices.isEmpty { reading = read(indices) }
+      switch result {
+      case .failure(let error): throw .store(error)
+      case .success(let batch):
+        if try await !respond(current, batch, madeSeen, to: &session, mailbox) { isMissing = true }
       }
     }
-    if try await !fetch(batch, source, setsSeen, in: &session, mailbox) { isMissing = true }
     // RFC 2180 §4.1.2: what was named by its number and is gone is said; a UID that is gone is just no message.
     if isMissing, numbering == .sequenceNumbers { throw .expungeIssued }
     return Completion("Fetched")
   }
 
   /// Returns false if some of the messages are no longer there.
-  private func fetch(
-    _ indices: [Int], _ source: FetchSource, _ setsSeen: Bool, in session: inout IMAPSession, _ mailbox: SelectedMailbox
+  private func respond(
+    _ indices: [Int], _ batch: FetchBatch, _ madeSeen: Set<UID>, to session: inout IMAPSession,
+    _ mailbox: SelectedMailbox
   ) async throws(IMAPFailure) -> Bool {
-    if indices.isEmpty { return true }
-    let store = session.services.store
-    let madeSeen = setsSeen ? try await markSeen(indices, in: session, mailbox) : []
-    if source == .columns {
-      for index in indices {
-        try await respond(index, nil, nil, madeSeen, to: &session, mailbox)
-      }
-      return true
-    }
-    let uids = indices.map { mailbox.uids[$0] }
-    let entries = try await fromStore(await store.entries(in: mailbox.id, uids: uids))
-    var structures: [MessageStructure] = []
-    if source == .structure {
-      let contents = entries.map { $0.content }
-      structures = try await fromStore(await store.structures(of: contents))
-    }
     // Both ascend by UID.
     var position = 0
     for index in indices {
       let uid = mailbox.uids[index]
-      while position < entries.count, entries[position].uid < uid { position += 1 }
-      guard position < entries.count, entries[position].uid == uid else { continue }
-      let structure = position < structures.count ? structures[position] : nil
-      try await respond(index, entries[position], structure, madeSeen, to: &session, mailbox)
+      while position < batch.entries.count, batch.entries[position].uid < uid { position += 1 }
+      guard position < batch.entries.count, batch.entries[position].uid == uid else { continue }
+      try await respond(
+        index, batch.entries[position], position < batch.structures.count ? batch.structures[position] : nil,
+        position < batch.contents.count ? batch.contents[position] : [], madeSeen, to: &session, mailbox)
     }
-    return entries.count == indices.count
+    return batch.entries.count == indices.count
   }
 
   private func respond(
-    _ index: Int, _ entry: MessageEntry?, _ structure: MessageStructure?, _ madeSeen: Set<UID>,
+    _ index: Int, _ entry: MessageEntry?, _ structure: MessageStructure?, _ contents: [[UInt8]?], _ madeSeen: Set<UID>,
     to session: inout IMAPSession, _ mailbox: SelectedMailbox
   ) async throws(IMAPFailure) {
     let uid = mailbox.uids[index]
@@ -86,7 +91,7 @@ struct Fetch: SelectedCommand {
     if tellsFlags, mailbox.announceKeywords(of: index) { session.appendFlags(of: mailbox) }
     let response = FetchResponse(
       items: tellsFlags && !items.contains(.flags) ? items + [.flags] : items, index: index, uid: uid, entry: entry,
-      structure: structure)
+      structure: structure, contents: contents)
     try await response.write(to: &session, mailbox)
   }
 

@@ -11,6 +11,8 @@ struct FetchResponse {
   let uid: UID
   let entry: MessageEntry?
   let structure: MessageStructure?
+  /// Octets of the content items that have been read already, in their order.
+  let contents: [[UInt8]?]
 
   /// Octets of a body that are read and sent at a time.
   private static let piece = 65_536
@@ -22,9 +24,15 @@ struct FetchResponse {
     session.output.append(number: index + 1)
     session.output.append(" FETCH (")
     do throws(IMAPFailure) {
+      var contentCount = 0
       for (position, item) in items.enumerated() {
         if position > 0 { session.output.append(0x20) }
-        try await write(item, to: &session, mailbox)
+        if case .content(let content) = item {
+          try await write(content, contentCount < contents.count ? contents[contentCount] : nil, to: &session)
+          contentCount += 1
+        } else {
+          try await write(item, to: &session, mailbox)
+        }
       }
     } catch {
       // Half a response can be taken back only while none of it has been sent.
@@ -68,7 +76,7 @@ struct FetchResponse {
       guard let structure else { return }
       session.output.append("BODYSTRUCTURE ")
       session.output.append(structure.root, isExtended: true)
-    case .content(let content): try await write(content, to: &session)
+    case .content(let content): try await write(content, nil, to: &session)
     case .binary(let content):
       let bytes = try await binary(content, session)
       session.output.append(raw: content.label)
@@ -88,30 +96,23 @@ struct FetchResponse {
 
   // MARK: BODY[…]
 
-  private func write(_ item: ContentItem, to session: inout IMAPSession) async throws(IMAPFailure) {
+  private func write(
+    _ item: ContentItem, _ known: [UInt8]?, to session: inout IMAPSession
+  ) async throws(IMAPFailure) {
     session.output.append(raw: item.label)
     session.output.append(0x20)
-    guard let entry else { return session.output.append("NIL") }
-    let range: Range<Int>
-    if item.section == .whole {
-      range = 0..<entry.content.size
-    } else {
-      guard let structure, let found = MessageSections(structure, entry.content).range(of: item.section) else {
-        return session.output.append("NIL")
-      }
-      range = found
+    guard let entry, let range = item.range(in: entry.content, structure) else { return session.output.append("NIL") }
+    let known = known?.count == range.count ? known : nil
+    guard case .headerFields(_, let names, let isInverted) = item.section else {
+      if let known { return session.output.append(literalOf: known[...]) }
+      return try await stream(range, of: entry.content, to: &session)
     }
     let store = session.services.store
-    if case .headerFields(_, let names, let isInverted) = item.section {
-      let header = try await fromStore(await store.read(entry.content, range: range))
-      let fields = ContentItem.Section.select(names, isInverted: isInverted, from: header)
-      let piece = item.partial.map { fields[$0.range(in: fields.count)] } ?? fields[...]
-      return session.output.append(literalOf: piece)
-    }
-    guard let partial = item.partial else { return try await stream(range, of: entry.content, to: &session) }
-    let piece = partial.range(in: range.count)
-    let start = range.lowerBound + piece.lowerBound
-    try await stream(start..<start + piece.count, of: entry.content, to: &session)
+    let header: [UInt8]
+    if let known { header = known } else { header = try await fromStore(await store.read(entry.content, range: range)) }
+    let fields = ContentItem.Section.select(names, isInverted: isInverted, from: header)
+    let piece = item.partial.map { fields[$0.range(in: fields.count)] } ?? fields[...]
+    session.output.append(literalOf: piece)
   }
 
   /// A literal, read and sent piece by piece.
