@@ -60,28 +60,94 @@ struct SearchEvaluator {
     if open.isEmpty { return found }
     let contents = open.compactMap { $0.entry?.content }
     let structures = try await fromStore(await store.structures(of: contents))
+    var waiting: [SearchableMessage] = []
     for (var message, structure) in zip(open, structures) {
       message.structure = structure
-      if try await decide(&message) { found.append(message.index) }
+      settle(message, &found, &waiting)
+    }
+    // What needs both says header first; so after each of these all that needs it has it.
+    for source in [SearchSource.header, .body] {
+      let messages = waiting
+      waiting = []
+      try await read(source, of: messages, &found, &waiting)
     }
     return found
   }
 
-  /// Reads header and body of one message as far as its answer needs them.
-  private func decide(_ message: inout SearchableMessage) async throws(IMAPFailure) -> Bool {
-    while true {
-      switch facts.answer(key, message) {
-      case .yes: return true
-      case .no: return false
-      case .needs(let source):
-        do throws(IMAPFailure) {
-          try await message.read(source, from: store)
-        } catch .store(.messageNotFound) {
-          return false
-        }
-        // Each turn reads more; a message that is all read is decided.
-        guard message.source >= source else { return false }
+  private func settle(_ message: SearchableMessage, _ found: inout [Int], _ waiting: inout [SearchableMessage]) {
+    switch facts.answer(key, message) {
+    case .yes: found.append(message.index)
+    case .no: break
+    case .needs: waiting.append(message)
+    }
+  }
+
+  // MARK: Headers and bodies
+
+  /// Octets that are read at a time, unless one message alone has more.
+  private static let groupSize = 1 << 20
+
+  /// Reads header or body of the messages that wait for it. The next group is read while one is looked through.
+  private func read(
+    _ source: SearchSource, of messages: [SearchableMessage], _ found: inout [Int], _ waiting: inout [SearchableMessage]
+  ) async throws(IMAPFailure) {
+    var groups: [[SearchableMessage]] = []
+    var size = 0
+    for message in messages {
+      guard facts.answer(key, message) == .needs(source), let piece = message.piece(for: source) else {
+        waiting.append(message)
+        continue
       }
+      if groups.isEmpty || size + piece.range.count > Self.groupSize {
+        groups.append([])
+        size = 0
+      }
+      groups[groups.count - 1].append(message)
+      size += piece.range.count
+    }
+    guard let first = groups.first else { return }
+    var reading = bytes(source, of: first)
+    for (index, group) in groups.enumerated() {
+      let result = await reading.value
+      if index + 1 < groups.count { reading = bytes(source, of: groups[index + 1]) }
+      switch result {
+      case .failure(let error): throw .store(error)
+      case .success(let bytes):
+        for (var message, bytes) in zip(group, bytes) {
+          // What is gone meanwhile is not found.
+          guard let bytes else { continue }
+          message.take(bytes, as: source)
+          settle(message, &found, &waiting)
+        }
+      }
+    }
+  }
+
+  /// Begins to read; nil for a message that is gone.
+  private func bytes(
+    _ source: SearchSource, of group: [SearchableMessage]
+  ) -> Task<Result<[[UInt8]?], StoreError>, Never> {
+    let store = store
+    let pieces = group.compactMap { $0.piece(for: source) }
+    return Task {
+      do throws(StoreError) {
+        return .success(try await store.read(pieces))
+      } catch .messageNotFound {
+        // One of them: the others are read one by one.
+      } catch {
+        return .failure(error)
+      }
+      var result: [[UInt8]?] = []
+      for piece in pieces {
+        do throws(StoreError) {
+          result.append(try await store.read(piece.content, range: piece.range))
+        } catch .messageNotFound {
+          result.append(nil)
+        } catch {
+          return .failure(error)
+        }
+      }
+      return .success(result)
     }
   }
 }

@@ -17,25 +17,20 @@ struct SearchableMessage {
     self.uid = uid
   }
 
-  /// How far it has been read.
-  var source: SearchSource {
-    if body != nil { return .body }
-    if header != nil { return .header }
-    if structure != nil { return .structure }
-    return entry != nil ? .entry : .columns
+  /// Where the bytes are that `source`, header or body, is made from; entry and structure have been read.
+  func piece(for source: SearchSource) -> (content: ContentReference, range: Range<Int>)? {
+    guard let content = entry?.content, let root = structure?.root else { return nil }
+    let bodyStart = content.prefix.count + min(root.bodyRange.lowerBound, content.bodySize)
+    return (content, source == .header ? 0..<bodyStart : bodyStart..<content.size)
   }
 
-  /// Reads header and body as far as `needed` says; entry and structure are there.
-  mutating func read(_ needed: SearchSource, from store: MailStore) async throws(IMAPFailure) {
-    guard let entry, let structure else { return }
-    let content = entry.content
-    if needed == .header, header == nil {
-      let end = content.prefix.count + min(structure.root.headerRange.upperBound, content.bodySize)
-      header = try await fromStore(await store.read(content, range: 0..<end))
+  /// Takes the bytes of `piece(for: source)`.
+  mutating func take(_ bytes: [UInt8], as source: SearchSource) {
+    guard let root = structure?.root else { return }
+    if source == .header {
+      header = bytes
+    } else {
+      body = bytes.withUnsafeBytes { MessageText.folded(root, $0, offset: root.bodyRange.lowerBound) }
     }
-    guard needed == .body, body == nil else { return }
-    let first = min(structure.root.bodyRange.lowerBound, content.bodySize)
-    let bytes = try await fromStore(await store.read(content, range: content.prefix.count + first..<content.size))
-    body = bytes.withUnsafeBytes { MessageText.folded(structure.root, $0, offset: first) }
   }
 }
