@@ -1,3 +1,4 @@
+import Cryptography
 import MailStore
 
 @testable import Authentication
