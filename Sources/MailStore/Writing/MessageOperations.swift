@@ -60,7 +60,7 @@ extension WriteContext {
       do throws(StoreError) {
         let size = Int64(recipient.prefix.count + body.size)
         let flags = try recipient.flags.normalized()
-        try checkQuota(of: recipient.account, bytes: size, messages: 1)
+        if recipient.enforcesQuota { try checkQuota(of: recipient.account, bytes: size, messages: 1) }
         var mailbox: Mailbox
         if let existing = try self.mailbox(named: recipient.mailbox, of: recipient.account), existing.isSelectable {
           mailbox = existing
