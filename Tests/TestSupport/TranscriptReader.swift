@@ -67,7 +67,10 @@ struct TranscriptReader {
   /// Returns false if the text begins with no directive.
   private mutating func readDirective(_ text: String, connection: String, _ number: Int) throws -> Bool {
     let action: TranscriptStep.Action
-    if let (name, rest) = text.directive {
+    if let rest = text.removing(prefix: "do ") {
+      // Before the directives: what is done may have a colon in it.
+      action = .perform(rest)
+    } else if let (name, rest) = text.directive {
       switch name {
       case "C": action = .sendLine(rest)
       case "S": action = .expectLine(TranscriptPattern(rest))
@@ -101,8 +104,6 @@ struct TranscriptReader {
       }
     } else if let rest = text.removing(prefix: "connect"), rest.isEmpty || rest.hasPrefix(" ") {
       action = .connect(rest)
-    } else if let rest = text.removing(prefix: "do ") {
-      action = .perform(rest)
     } else {
       switch text {
       case "closed": action = .closed
