@@ -81,7 +81,8 @@ package struct AddressListParser {
   // MARK: Addresses
 
   private mutating func add(name: [UInt8]? = nil, route: [UInt8]? = nil, mailbox: [UInt8], host: [UInt8]) {
-    var name = name
+    // `"" <joe@example.com>` has no name.
+    var name = name?.isEmpty == true ? nil : name
     if name == nil, let comment { name = unescaped(comment) }
     addresses.append(EnvelopeAddress(name: name, route: route, mailbox: mailbox, host: host))
     comment = nil
@@ -216,6 +217,7 @@ package struct AddressListParser {
         words.append(bytes[position])
         position &+= 1
       case 0x00, 0x0A, 0x0D: continue
+      case 0x09: words.append(0x20)
       default: words.append(byte)
       }
     }

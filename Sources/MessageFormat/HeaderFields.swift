@@ -93,7 +93,8 @@ extension HeaderFields {
     }
   }
 
-  /// A field body without its line ends and NULs, and without white space around it.  RFC 5322 §2.2.3.
+  /// A field body without its line ends and NULs, and without white space around it; where it was folded there is one
+  /// space, because the tab or the many spaces that programs fold with mean no more.  RFC 5322 §2.2.3.
   package static func unfolded(
     _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, limit: Int = MessageLimits.fieldBody
   ) -> [UInt8] {
@@ -105,7 +106,23 @@ extension HeaderFields {
     if line.firstIndex(of: 0x0A) == nil, line.firstIndex(of: 0x0D) == nil, line.firstIndex(of: 0) == nil {
       return Array(line)
     }
-    return line.filter { $0 != 0x0A && $0 != 0x0D && $0 != 0 }
+    var text: [UInt8] = []
+    text.reserveCapacity(line.count)
+    var isAfterFold = false
+    for byte in line {
+      switch byte {
+      case 0x0A, 0x0D:
+        while let last = text.last, last.isIn(.wsp) { text.removeLast() }
+        isAfterFold = true
+      case 0x00: break
+      case 0x20 where isAfterFold, 0x09 where isAfterFold: break
+      default:
+        if isAfterFold { text.append(0x20) }
+        isAfterFold = false
+        text.append(byte)
+      }
+    }
+    return text
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A }

@@ -83,7 +83,8 @@ import Testing
     ("Joe <joe@example.org", "Joe|-|joe|example.org"), ("Joe <joe@x, b@y", "Joe|-|joe|x; -|-|b|y"),
     ("\"joe bloggs\"@example.org", "-|-|joe bloggs|example.org"), ("joe@[192.0.2.1]", "-|-|joe|[192.0.2.1]"),
     ("joe@example.org <joe@example.org>", "joe@example.org|-|joe|example.org"),
-    ("Joe\r\n Bloggs <joe@example\r\n .org>", "Joe Bloggs|-|joe|example.org"), ("<>", "-|-||"),
+    ("Joe\r\n Bloggs <joe@example\r\n .org>", "Joe Bloggs|-|joe|example.org"), ("<>", "-|-||"), ("\"\" <a@b>", "-|-|a|b"),
+    ("\"Joe\r\n\tBloggs\" <a@b>", "Joe Bloggs|-|a|b"),
     ("Joe <joe@x> trailing, b@y", "Joe|-|joe|x; -|-|b|y"), ("a@b c@d", "-|-|a|b; -|-|c|d"),
     (">)]@", "-|-|]|"), ("J\u{F8}ran <j@x>", "J\u{F8}ran|-|j|x"),
   ])
