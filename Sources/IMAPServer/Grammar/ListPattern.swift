@@ -3,6 +3,9 @@ import MailStore
 /// A mailbox pattern: `*` stands for any characters, `%` for any but the separator.  RFC 9051 §6.3.9.
 struct ListPattern: Sendable {
   private let pattern: [UInt8]
+  /// Octets that must be there as they are: a shorter name is not looked at. So the work is bounded by the name's
+  /// length, however long the pattern.
+  private let minimumLength: Int
 
   /// Octets of a pattern that are looked at: no mailbox name is longer, and the work grows with pattern times name.
   static let limit = 1_100
@@ -24,12 +27,14 @@ struct ListPattern: Sendable {
       bytes.replaceSubrange(0..<5, with: "INBOX".utf8)
     }
     self.pattern = bytes
+    minimumLength = bytes.count { $0 != 0x2A && $0 != 0x25 }
   }
 
   func matches(_ name: MailboxName) -> Bool { matches(name.text) }
 
   /// Keeps the set of pattern positions that are possible: linear in name times pattern, whatever the wildcards.
   func matches(_ name: String) -> Bool {
+    guard name.utf8.count >= minimumLength else { return false }
     var current = [Bool](repeating: false, count: pattern.count + 1)
     var next = current
     current[0] = true
