@@ -111,6 +111,7 @@ struct CommandReader: Sendable {
       partial = []
       // RFC 9051 §4.3: a client that waits for "+" sends nothing when it is refused.
       if header.isSynchronizing { return .refused(tag: tag, .tooManyArguments) }
+      if header.count > limits.skippedLiteral { return .abandoned }
       skipped = 0
       state = .skipping(remaining: header.count, Refusal(tag: tag, failure: .tooManyArguments))
       return nil

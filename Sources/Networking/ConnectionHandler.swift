@@ -47,6 +47,8 @@ final class ConnectionHandler: ChannelInboundHandler {
   /// How long the last reply may take to leave, and how long we then wait for the peer's FIN.
   private static let lastFlushLimit = TimeAmount.seconds(30)
   private static let lingerLimit = TimeAmount.seconds(3)
+  /// A server that stops does not wait long for clients that do not go.
+  private static let lingerLimitAtStop = TimeAmount.milliseconds(500)
 
   private let setup: ConnectionSetup
   private let transport: ChannelTransport
@@ -317,7 +319,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     phase = .lingering
     setReading(true)
     context.close(mode: .output, promise: nil)
-    setupTimeout = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerLimit) { [weak self] in
+    let limit = connection?.isStopping == true ? Self.lingerLimitAtStop : Self.lingerLimit
+    setupTimeout = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
       self?.abort()
     }
   }

@@ -41,6 +41,7 @@ package struct DevelopmentServer: Sendable {
   package let plan: ServerPlan
   /// The PEM file of the authority, for clients to trust.
   package let authorityPath: String
+  private let authorityCertificate: [UInt8]
   private let users: [DevelopmentUser]
   /// The least that RFC 7677 §4 allows: these passwords guard nothing, and dozens of users should be there at once.
   private static let iterations = 4_096
@@ -76,7 +77,7 @@ package struct DevelopmentServer: Sendable {
       var names = ["localhost", "127.0.0.1", "::1"]
       if hostname != "localhost" { names.insert(hostname, at: 0) }
       plan.certificates = [try authority.issue(names: names)]
-      try writeFileBytes(authority.certificate, to: authorityPath, mode: 0o644)
+      authorityCertificate = authority.certificate
     } catch {
       throw StartupError("\(error)")
     }
@@ -87,6 +88,12 @@ package struct DevelopmentServer: Sendable {
 
   /// Users and seeds, before anything listens.
   package func prepare(_ store: MailStore, clock: WallClock) async throws(StartupError) {
+    // Only once the store is ours: another server that holds it has its authority in this place.
+    do throws(FileProblem) {
+      try writeFileBytes(authorityCertificate, to: authorityPath, mode: 0o644)
+    } catch {
+      throw StartupError("\(error)")
+    }
     for user in users {
       do throws(StoreError) {
         try await makeAccount(user.address, secrets: storedSecrets(for: user.password, iterations: Self.iterations), in: store)
