@@ -30,6 +30,10 @@ class Missing(Exception):
     """A program or package that a case needs is not there."""
 
 
+class Unavailable(Exception):
+    """What a case needs cannot be had from here, such as a package of PyPI without a network: it is skipped."""
+
+
 def case(name, own_server=False):
     """Registers a case. With `own_server` it is given a function that starts servers instead of the shared one."""
     def register(function):
@@ -209,8 +213,8 @@ def main(words, skip_missing):
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     servers = []
 
-    def start(*options, **keywords):
-        server = Server(scratch, *options, **keywords)
+    def start(*options, kind=Server, **keywords):
+        server = kind(scratch, *options, **keywords)
         servers.append(server)
         return server
 
@@ -231,6 +235,8 @@ def main(words, skip_missing):
                 outcome, detail = "passed", ""
             except Missing as problem:
                 outcome, detail = ("skipped" if skip_missing else "failed"), str(problem)
+            except Unavailable as problem:
+                outcome, detail = "skipped", str(problem)
             except Failure as problem:
                 outcome, detail = "failed", str(problem)
             except Exception:

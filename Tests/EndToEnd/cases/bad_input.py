@@ -1,7 +1,7 @@
 """Hostile clients: a clear reply or a clean close, bounded memory, and the others go on."""
+import base64
 import contextlib
 import socket
-import ssl
 import struct
 import threading
 import time
@@ -155,7 +155,6 @@ def truncated(server):
     user = server.user()
     connection = server.socket("submissions")
     connection.recv(1000)
-    import base64
     plain = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
     for line in ("EHLO a", f"AUTH PLAIN {plain}", f"MAIL FROM:<{user}>", f"RCPT TO:<{user}>", "DATA"):
         connection.sendall(line.encode() + b"\r\n")

@@ -4,7 +4,7 @@ import smtplib
 import threading
 import time
 
-from harness import HOST, PASSWORD, Server, case, check, equal, message
+from harness import HOST, Server, case, check, equal, message
 from cases.push import RawIMAP
 
 

@@ -2,7 +2,7 @@
 import imaplib
 import smtplib
 
-from harness import HOST, PASSWORD, case, check, equal, message
+from harness import HOST, case, check, equal, message
 
 imaplib._MAXLINE = 50_000_000
 

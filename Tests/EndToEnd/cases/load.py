@@ -3,7 +3,6 @@ import contextlib
 import os
 import resource
 import smtplib
-import socket
 import threading
 
 from harness import HOST, case, check, equal, message

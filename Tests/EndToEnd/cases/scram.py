@@ -1,5 +1,4 @@
 """SCRAM by PyPI's scramp, with and without channel binding; imapclient against the server."""
-import base64
 import hashlib
 import imaplib
 import os
@@ -7,18 +6,21 @@ import ssl
 import subprocess
 import sys
 
-from harness import HOST, PASSWORD, Missing, case, check, equal, message
+from harness import HOST, PASSWORD, Unavailable, case, check, equal, message
 
 
 def packages(server, *names):
     """Installs packages into a folder of the scratch; returns it."""
     folder = os.path.join(server.scratch, "packages")
     if not os.path.isdir(folder):
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", folder, *names],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-        if done.returncode != 0:
-            raise Missing("pip cannot install " + ", ".join(names))
+        # Debian's Python has pip only inside a virtual environment.
+        environment = os.path.join(server.scratch, "venv")
+        subprocess.run([sys.executable, "-m", "venv", environment], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        pip = os.path.join(environment, "bin", "pip")
+        install = (pip, "install", "--quiet", "--disable-pip-version-check", "--target", folder, *names)
+        if not os.path.exists(pip) or subprocess.run(
+                install, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).returncode != 0:
+            raise Unavailable("pip cannot install " + ", ".join(names))
     if folder not in sys.path:
         sys.path.insert(0, folder)
 

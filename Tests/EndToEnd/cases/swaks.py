@@ -1,5 +1,5 @@
 """swaks with every mechanism it has in common with us; it has no SCRAM, and CRAM-MD5 is not offered."""
-from harness import HOST, PASSWORD, Failure, case, check, command, equal, program
+from harness import HOST, PASSWORD, case, check, command, equal, program
 
 
 def swaks(server, service, user, *arguments, **keywords):

@@ -1,0 +1,203 @@
+"""`martlet serve` as a real server: strict, with accounts made by commands while it runs."""
+import base64
+import json
+import os
+import poplib
+import re
+import smtplib
+import subprocess
+import time
+
+from harness import HOST, PASSWORD, Failure, Server, binary, case, check, command, equal, message
+from cases.push import RawIMAP
+
+
+class Serve(Server):
+    """A `martlet serve` on ports that the system picks, and an LMTP socket."""
+
+    def __init__(self, scratch, *options):
+        super().__init__(scratch, *options, users=0)
+
+    def start(self):
+        self.lmtp = os.path.join(self.scratch, "lmtp")
+        listeners = [
+            word for name in ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+            for word in ("--listen", f"{name}=127.0.0.1:0")]
+        self.log = open(self.log_path, "ab")
+        position = self.log.tell()
+        self.process = subprocess.Popen(
+            [binary(), "serve", "--data", self.data, "--hostname", HOST, "--domain", "example.test", *listeners,
+             "--listen", f"lmtp={self.lmtp}", *self.options], stdout=self.log, stderr=self.log)
+        began = time.monotonic()
+        while time.monotonic() - began < 60 and self.is_running():
+            with open(self.log_path) as file:
+                file.seek(position)
+                if "martlet is ready" in file.read():
+                    break
+            time.sleep(0.02)
+        else:
+            raise Failure("the server did not become ready:\n" + self.log_tail())
+        self.seconds_to_ready = time.monotonic() - began
+        with open(self.log_path) as file:
+            file.seek(position)
+            self.ports = {name: int(port) for name, port in re.findall(r"([a-z0-9]+)=127\.0\.0\.1:(\d+)", file.read())}
+        self.ca = os.path.join(self.data, "tls", f"self-signed-{HOST}.pem")
+
+    def kill(self):
+        if self.is_running():
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+    def martlet(self, *arguments, input=None, ok=(0,)):
+        return command(binary(), *arguments, "--data", self.data, input=input, ok=ok)
+
+    def account(self, address):
+        self.martlet("account", "add", address, "--password-stdin", input=PASSWORD.encode() + b"\n")
+        return address
+
+
+def refused(server, sender, recipient):
+    """The reply to RCPT on port 25."""
+    with smtplib.SMTP(HOST, server.ports["smtp"], timeout=20) as client:
+        client.ehlo()
+        client.mail(sender)
+        code, text = client.rcpt(recipient)
+        return code, text.decode()
+
+
+@case("serve: accounts and aliases made by commands while it runs, catch-all, +detail, postmaster", own_server=True)
+def directory(start):
+    server = start(kind=Serve)
+    server.martlet("healthcheck")
+    alice, bob = server.account("alice@example.test"), server.account("bob@example.test")
+    code, text = refused(server, "a@elsewhere.test", "nobody@example.test")
+    check(code == 550 and "5.1.1" in text, code, text)
+    code, text = refused(server, "a@elsewhere.test", "someone@elsewhere.test")
+    check(code in (550, 554) and "5.7.1" in text, "a relay:", code, text)
+    server.martlet("alias", "add", "sales@example.test", alice, bob)
+    server.martlet("domain", "add", "other.test")
+    server.martlet("alias", "add", "@other.test", bob)
+    for recipient in ("sales@example.test", "ALICE+lists@Example.TEST", "anyone@other.test", "postmaster@example.test", "postmaster"):
+        server.deliver(recipient, message(f"to {recipient}"))
+    with server.imap(alice) as client:
+        equal(client.select()[1], [b"4"], "messages for alice: the alias, the detail, postmaster twice")
+    with server.imap(bob) as client:
+        equal(client.select()[1], [b"2"], "messages for bob: the alias and the catch-all")
+    listed = json.loads(server.martlet("account", "list", "--json"))
+    equal([account["address"] for account in listed], [alice, bob], "accounts")
+    server.martlet("account", "passwd", bob, "--password-stdin", input=b"new password\n")
+    with smtplib.SMTP_SSL(HOST, server.ports["submissions"], context=server.tls, timeout=20) as client:
+        client.login(bob, "new password")
+    server.martlet("account", "remove", bob)
+    equal(refused(server, "a@elsewhere.test", bob)[0], 550, "RCPT for a removed account")
+    check(server.stop() < 2, "a slow stop")
+
+
+@case("serve: passwords only under TLS; a sender must be one's own; elsewhere is refused clearly", own_server=True)
+def strict(start):
+    server = start(kind=Serve)
+    alice, bob = server.account("alice@example.test"), server.account("bob@example.test")
+    with smtplib.SMTP(HOST, server.ports["submission"], timeout=20) as client:
+        client.ehlo()
+        check("PLAIN" not in client.esmtp_features.get("auth", ""), "PLAIN without TLS")
+    with server.socket("imap") as plain:
+        check(b"LOGINDISABLED" in plain.recv(2000), "no LOGINDISABLED")
+        plain.sendall(f'a LOGIN {alice} "{PASSWORD}"\r\n'.encode())
+        check(plain.recv(2000).startswith(b"a NO [PRIVACYREQUIRED]"), "LOGIN in plaintext")
+    with server.socket("pop3") as plain:
+        plain.recv(2000)
+        plain.sendall(b"USER alice@example.test\r\n")
+        check(plain.recv(2000).startswith(b"-ERR"), "USER in plaintext")
+    with smtplib.SMTP_SSL(HOST, server.ports["submissions"], context=server.tls, timeout=20) as client:
+        client.login(alice, PASSWORD)
+        code, text = client.mail(bob)
+        check(code in (550, 553) and b"5.7.1" in text, "another's sender:", code, text)
+        client.rset()
+        client.mail(alice)
+        code, text = client.rcpt("someone@elsewhere.test")
+        check(code in (550, 554), "mail for elsewhere:", code, text)
+        equal(client.rcpt(bob)[0], 250, "RCPT for a local address")
+        equal(client.data(b"From: alice@example.test\r\nSubject: completed\r\n\r\ntext\r\n")[0], 250, "DATA")
+    with server.imap(bob) as client:
+        client.select()
+        header = client.fetch("1", "(BODY.PEEK[HEADER])")[1][0][1]
+        check(b"\r\nMessage-ID: <" in header and b"\r\nDate: " in header, "not completed:", header)
+    server.stop()
+
+
+@case("serve: LMTP answers for each recipient, and IDLE sees the mail", own_server=True)
+def lmtp(start):
+    server = start(kind=Serve)
+    alice, bob = server.account("alice@example.test"), server.account("bob@example.test")
+    server.martlet("account", "quota", bob, "--messages", "0")
+    idle = RawIMAP(server, alice)
+    idle.send("a3 IDLE")
+    idle.until(b"+ ")
+    client = smtplib.LMTP(server.lmtp)
+    client.ehlo()
+    client.mail("a@elsewhere.test")
+    equal(client.rcpt(alice)[0], 250, "RCPT")
+    second = client.rcpt(bob)[0]
+    equal(client.rcpt("nobody@example.test")[0], 550, "RCPT for nobody")
+    client.putcmd("data")
+    equal(client.getreply()[0], 354, "DATA")
+    client.send(message("by lmtp") + b".\r\n")
+    equal(client.getreply()[0], 250, "the reply for alice")
+    if second == 250:
+        check(client.getreply()[0] in (452, 552), "the reply for bob, who is over his quota")
+    else:
+        check(second in (452, 552), second)
+    idle.until(b"* 1 EXISTS")
+    idle.close()
+    client.quit()
+    server.stop()
+
+
+@case("serve: commands also work while it is stopped; a wrong configuration is told with all its errors", own_server=True)
+def offline(start):
+    server = start(kind=Serve)
+    alice = server.account("alice@example.test")
+    server.stop()
+    server.martlet("healthcheck", ok=(1,))
+    server.martlet("account", "add", "carol@example.test", "--password-stdin", input=PASSWORD.encode())
+    equal(len(json.loads(server.martlet("account", "list", "--json"))), 2, "accounts")
+    server.start()
+    for user in (alice, "carol@example.test"):
+        with server.imap(user) as client:
+            equal(client.select()[0], "OK", "SELECT")
+    server.stop()
+    path = os.path.join(server.scratch, "wrong.yaml")
+    with open(path, "w") as file:
+        file.write("hostnam: mail.example.test\nlimits:\n  recipients: many\n")
+    output = command(binary(), "config", "check", "--config", path, ok=(78,))
+    check("did you mean" in output and "hostname" in output, output)
+    check("3" in output and "recipients" in output, output)
+
+
+@case("serve: a failed login is one line of the log; the log has no password", own_server=True)
+def log(start):
+    server = start("--trace", kind=Serve)
+    alice = server.account("alice@example.test")
+    with server.imap(alice) as client:
+        client.select()
+    with server.pop3(alice) as client:
+        client.stat()
+    with smtplib.SMTP_SSL(HOST, server.ports["submissions"], context=server.tls, timeout=20) as client:
+        client.login(alice, PASSWORD)
+        mine = message("secret body", "do not log this line\r\n").replace(b"someone@elsewhere.test", alice.encode())
+        client.sendmail(alice, [alice], mine)
+    client = poplib.POP3_SSL(HOST, server.ports["pop3s"], context=server.tls, timeout=20)
+    client.user(alice)
+    try:
+        client.pass_("a wrong one")
+        check(False, "the wrong password logged in")
+    except poplib.error_proto:
+        client.close()
+    server.stop()
+    with open(server.log_path) as file:
+        text = file.read()
+    check(re.search(r"event=auth_failed .*user=alice@example.test", text), "no auth_failed in the log")
+    for secret in (PASSWORD, "a wrong one", "do not log this line"):
+        check(secret not in text, "the log has:", secret)
+    check(base64.b64encode(f"\0{alice}\0{PASSWORD}".encode()).decode() not in text, "the log has the PLAIN response")
