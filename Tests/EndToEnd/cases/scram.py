@@ -1,4 +1,5 @@
 """SCRAM by PyPI's scramp, with and without channel binding; imapclient against the server."""
+import base64
 import hashlib
 import imaplib
 import os
@@ -58,6 +59,38 @@ def scram(server):
 
                 equal(client.authenticate(name, answer)[0], "OK", name)
                 client.logout()
+
+
+@case("SCRAM-SHA-256 by scramp over SMTP and POP3 too, also without TLS")
+def everywhere(server):
+    packages(server, "scramp", "imapclient")
+    import scramp
+    user = server.user()
+    for service, go_on, done in (
+        ("submissions", "334 ", "235 "), ("submission", "334 ", "235 "), ("pop3s", "+ ", "+OK"), ("pop3", "+ ", "+OK"),
+    ):
+        with server.socket(service) as connection, connection.makefile("rwb") as stream:
+            def ask(text):
+                stream.write(text.encode() + b"\r\n")
+                stream.flush()
+                return stream.readline().decode().rstrip("\r\n")
+
+            stream.readline()
+            if service.startswith("sub"):
+                line = ask("EHLO client.test")
+                while line[3] == "-":
+                    line = stream.readline().decode()
+            def challenge():
+                check(reply.startswith(go_on), service, reply)
+                return base64.b64decode(reply[len(go_on):]).decode()
+
+            client = scramp.ScramClient(["SCRAM-SHA-256"], user, PASSWORD)
+            reply = ask("AUTH SCRAM-SHA-256 " + base64.b64encode(client.get_client_first().encode()).decode())
+            client.set_server_first(challenge())
+            reply = ask(base64.b64encode(client.get_client_final().encode()).decode())
+            client.set_server_final(challenge())
+            reply = ask("")
+            check(reply.startswith(done), service, reply)
 
 
 @case("imapclient: folders, append, search, fetch, idle")
