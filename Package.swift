@@ -101,6 +101,8 @@ let package = Package(
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
+    // Not a product: measures the store alone.
+    .executableTarget(name: "martlet-bench", dependencies: ["MailStore", "MessageFormat"], swiftSettings: settings),
     .executableTarget(
       name: "martlet",
       dependencies: [

@@ -1,0 +1,151 @@
+import MailStore
+import MessageFormat
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Durable appends a second, CPU a message, and the bare disk's own rate with the same bytes in the same groups.
+/// `martlet-bench DIRECTORY [seconds a case]`; the directory must be on the disk in question and not exist.
+@main
+struct StoreBenchmark {
+  static func main() async throws {
+    let arguments = CommandLine.arguments
+    guard arguments.count >= 2 else { return print("usage: martlet-bench DIRECTORY [SECONDS]") }
+    let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 3 : 3
+    let store = try await MailStore.open(at: arguments[1])
+    let domain = Domain("example.test")!
+    try await store.addDomain(domain)
+    var accounts: [AccountID] = []
+    for number in 0..<50 {
+      accounts.append(
+        try await store.addAccount(EmailAddress(localPart: "user\(number)", domain: domain), secrets: [], quota: Quota()))
+    }
+    print("size    writers  messages/s  CPU ms/message  elapsed ms/message")
+    for size in [2_048, 10_240] {
+      for writers in [1, 10, 50] {
+        let rate = try await deliver(store, accounts, size: size, writers: writers, seconds: seconds)
+        print(rate.line(size: size, writers: writers))
+      }
+    }
+    try await read(store, accounts[0])
+    await store.close()
+  }
+
+  struct Rate {
+    var messages: Int
+    var elapsed: Double
+    var cpu: Double
+
+    func line(size: Int, writers: Int) -> String {
+      let columns = [
+        "\(size)".padded(8), "\(writers)".padded(9), "\(Int(Double(messages) / elapsed))".padded(12),
+        "\(rounded(cpu / Double(messages) * 1e3))".padded(16), "\(rounded(elapsed / Double(messages) * 1e3))",
+      ]
+      return columns.joined()
+    }
+  }
+
+  static func deliver(
+    _ store: MailStore, _ accounts: [AccountID], size: Int, writers: Int, seconds: Double
+  ) async throws -> Rate {
+    let count = Counter()
+    let clock = ContinuousClock()
+    let start = clock.now
+    let end = start + .seconds(seconds)
+    let cpu = processorSeconds()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 0..<writers {
+        group.addTask {
+          var number = 0
+          while clock.now < end {
+            number += 1
+            let stage = store.stageBody(expectedSize: size)
+            try await stage.append(message("\(writer).\(number).\(size).\(writers)", size: size))
+            let body = try await stage.finish()
+            let recipient = LocalDelivery(
+              account: accounts[writer % accounts.count],
+              prefix: Array("Return-Path: <a@example.test>\r\nReceived: from x by y\r\n".utf8))
+            let date = DateTime(timestamp: Timestamp(seconds: 1_700_000_000), offsetMinutes: 0)
+            for result in await store.deliver(body, to: [recipient], internalDate: date) { _ = try result.get() }
+            count.add()
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    let elapsed = (clock.now - start).seconds
+    return Rate(messages: count.value, elapsed: elapsed, cpu: processorSeconds() - cpu)
+  }
+
+  /// SELECT and FETCH as a session asks for them.
+  static func read(_ store: MailStore, _ account: AccountID) async throws {
+    let inbox = try await store.mailbox(named: .inbox, of: account)!
+    let clock = ContinuousClock()
+    var start = clock.now
+    var index = try await store.index(of: inbox.id)
+    print("index of \(index.uids.count) messages, cold: \(rounded((clock.now - start).seconds * 1e3)) ms")
+    start = clock.now
+    index = try await store.index(of: inbox.id)
+    print("the same, warm: \(rounded((clock.now - start).seconds * 1e6)) µs")
+    start = clock.now
+    var entries: [MessageEntry] = []
+    for position in stride(from: 0, to: index.uids.count, by: 500) {
+      entries += try await store.entries(
+        in: inbox.id, uids: Array(index.uids[position..<min(position + 500, index.uids.count)]))
+    }
+    print("entries: \(rounded((clock.now - start).seconds / Double(entries.count) * 1e6)) µs a message")
+    start = clock.now
+    for position in stride(from: 0, to: entries.count, by: 500) {
+      let contents = entries[position..<min(position + 500, entries.count)].map(\.content)
+      _ = try await store.structures(of: contents)
+    }
+    print("structures: \(rounded((clock.now - start).seconds / Double(entries.count) * 1e6)) µs a message")
+    start = clock.now
+    for entry in entries.prefix(5_000) { _ = try await store.read(entry.content, range: 0..<entry.size) }
+    print("bodies: \(rounded((clock.now - start).seconds / Double(min(entries.count, 5_000)) * 1e6)) µs a message")
+  }
+
+  static func message(_ id: String, size: Int) -> [UInt8] {
+    var text = Array(
+      """
+      From: Somebody <somebody@example.test>\r
+      To: Somebody Else <else@example.test>\r
+      Subject: A letter of some length, number \(id)\r
+      Message-ID: <\(id)@example.test>\r
+      Date: Wed, 17 Jul 1996 02:44:25 -0700\r
+      MIME-Version: 1.0\r
+      Content-Type: text/plain; charset=utf-8\r
+      \r
+
+      """.utf8)
+    let line = Array("The quick brown fox jumps over the lazy dog, and then does it once more.\r\n".utf8)
+    while text.count < size { text += line }
+    return text
+  }
+
+  static func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
+
+private final class Counter: Sendable {
+  private let count = Atomic<Int>(0)
+  var value: Int { count.load(ordering: .relaxed) }
+  func add() { count.add(1, ordering: .relaxed) }
+}
+
+private func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }
+
+extension Duration {
+  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
+
+extension String {
+  fileprivate func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}
