@@ -119,7 +119,7 @@ let package = Package(
     tests("SQLite"),
     tests("MailServer", ["MailStore", "MessageFormat", log]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
-    tests("MailStore", ["MessageFormat"]),
+    tests("MailStore", ["Bytes", "MessageFormat", "SQLite"]),
   ]
 )
 

@@ -44,6 +44,7 @@ package final class MailStore: Sendable {
   private let bodies: BodyReader
   private let staging: StagingArea
   private let lock: StoreLock
+  private let isClosed = ClosedFlag()
 
   private init(_ parts: OpenedStore) {
     writer = parts.writer
@@ -87,6 +88,7 @@ package final class MailStore: Sendable {
 
   /// Commits what is queued and releases the lock.
   package func close() async {
+    isClosed.set()
     await writer.close()
     await readers.stop()
     await checkpointer.stop()
@@ -98,8 +100,9 @@ package final class MailStore: Sendable {
   private func read<Value: Sendable>(
     _ query: @escaping @Sendable (Database) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
+    let isClosed = isClosed
     let result: Result<Value, StoreError> = await readers.run { database in
-      guard let database else { return .failure(.closed) }
+      guard let database else { return .failure(isClosed.value ? .closed : .inputOutput("the index cannot be opened")) }
       do throws(StoreError) {
         return .success(try database.reading { () throws(StoreError) in try query(database) })
       } catch {
@@ -329,6 +332,9 @@ package final class MailStore: Sendable {
       try context.moveEntries(uids, from: source, to: destination, of: account)
     }
   }
+
+  /// Groups committed, and how long they took.
+  package var commitStatistics: CommitStatistics { writer.statistics }
 
   // MARK: Changes
 

@@ -16,6 +16,13 @@ final class StoreLock: Sendable {
   func release() { file.withLock { $0 = nil } }
 }
 
+/// Whether `close` has been called.
+final class ClosedFlag: Sendable {
+  private let flag = Atomic(false)
+  var value: Bool { flag.load(ordering: .acquiring) }
+  func set() { flag.store(true, ordering: .releasing) }
+}
+
 /// The parts of an open store, made in the order that puts right what a crash left behind.
 struct OpenedStore {
   let lock: StoreLock
@@ -43,7 +50,8 @@ struct OpenedStore {
       .run(database, nextID: state.nextID, packSize: Int64(options.packSize))
     let context = WriteContext(
       database: database, packs: packs, layout: layout, files: files, clock: options.clock,
-      directory: try Directory(reading: database), nextID: state.nextID)
+      directory: try Directory(reading: database), nextID: state.nextID,
+      writtenPack: state.pack)
 
     self.filePool = filePool
     checkpointer = Checkpointer(layout: layout)
@@ -96,10 +104,13 @@ private enum StoreOpening {
 private struct StoreState {
   var nextID: Int64 = 1
   var threadKey: UInt64 = 0
+  var pack: (segment: Int64, end: Int64) = (0, 0)
 
   init(_ database: Database) throws(StoreError) {
     nextID = try database.one("SELECT value FROM state WHERE name = 'next_id'") { $0.integer(0) } ?? 1
     let key = try database.one("SELECT value FROM state WHERE name = 'thread_key'") { $0.integer(0) } ?? 0
     threadKey = UInt64(bitPattern: key)
+    pack.segment = try database.one("SELECT value FROM state WHERE name = 'pack'") { $0.integer(0) } ?? 0
+    pack.end = try database.one("SELECT value FROM state WHERE name = 'pack_end'") { $0.integer(0) } ?? 0
   }
 }

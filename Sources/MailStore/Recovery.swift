@@ -18,11 +18,10 @@ struct Recovery {
     } catch {
       throw error.storeError
     }
-    let last = try database.one("SELECT id, length FROM segments ORDER BY id DESC LIMIT 1") { row in
-      (id: row.integer(0), length: row.integer(1))
-    }
+    let last = try database.one("SELECT value FROM state WHERE name = 'pack'") { $0.integer(0) }
+    let length = try database.one("SELECT value FROM state WHERE name = 'pack_end'") { $0.integer(0) }
     do throws(FileError) {
-      let start = try cutTail(last: last?.id ?? 0, length: last?.length ?? 0)
+      let start = try cutTail(last: last ?? 0, length: length ?? 0)
       return PackWriter(
         layout: layout, files: files, segment: start.segment, committedEnd: start.end, segmentLimit: packSize)
     } catch {

@@ -24,12 +24,16 @@ struct StoreBenchmark {
       accounts.append(
         try await store.addAccount(EmailAddress(localPart: "user\(number)", domain: domain), secrets: [], quota: Quota()))
     }
-    print("size    writers  messages/s  CPU ms/message  elapsed ms/message")
+    print("size    writers  messages/s  CPU ms/message  elapsed ms/message  group  ms/group")
     for size in [2_048, 10_240] {
       for writers in [1, 10, 50] {
         let rate = try await deliver(store, accounts, size: size, writers: writers, seconds: seconds)
         print(rate.line(size: size, writers: writers))
       }
+    }
+    for (size, group) in [(2_048, 1), (2_048, 10), (2_048, 50), (10_240, 1), (10_240, 10), (10_240, 50)] {
+      let rate = bareAppends(arguments[1], size: size, group: group, seconds: seconds / 3)
+      print("bare loop, \(size) octets in groups of \(group): \(Int(rate)) messages/s")
     }
     try await read(store, accounts[0])
     await store.close()
@@ -39,11 +43,14 @@ struct StoreBenchmark {
     var messages: Int
     var elapsed: Double
     var cpu: Double
+    var group: Double
+    var groupTime: Double
 
     func line(size: Int, writers: Int) -> String {
       let columns = [
         "\(size)".padded(8), "\(writers)".padded(9), "\(Int(Double(messages) / elapsed))".padded(12),
-        "\(rounded(cpu / Double(messages) * 1e3))".padded(16), "\(rounded(elapsed / Double(messages) * 1e3))",
+        "\(rounded(cpu / Double(messages) * 1e3))".padded(16), "\(rounded(elapsed / Double(messages) * 1e3))".padded(20),
+        "\(rounded(group))".padded(7), "\(rounded(groupTime * 1e3))",
       ]
       return columns.joined()
     }
@@ -57,6 +64,7 @@ struct StoreBenchmark {
     let start = clock.now
     let end = start + .seconds(seconds)
     let cpu = processorSeconds()
+    let before = store.commitStatistics
     try await withThrowingTaskGroup(of: Void.self) { group in
       for writer in 0..<writers {
         group.addTask {
@@ -78,7 +86,11 @@ struct StoreBenchmark {
       try await group.waitForAll()
     }
     let elapsed = (clock.now - start).seconds
-    return Rate(messages: count.value, elapsed: elapsed, cpu: processorSeconds() - cpu)
+    let after = store.commitStatistics
+    let groups = Double(after.groups - before.groups)
+    return Rate(
+      messages: count.value, elapsed: elapsed, cpu: processorSeconds() - cpu,
+      group: Double(after.changes - before.changes) / groups, groupTime: (after.time - before.time).seconds / groups)
   }
 
   /// SELECT and FETCH as a session asks for them.
@@ -105,8 +117,34 @@ struct StoreBenchmark {
     }
     print("structures: \(rounded((clock.now - start).seconds / Double(entries.count) * 1e6)) µs a message")
     start = clock.now
+    for position in stride(from: 0, to: entries.count, by: 50) {
+      let piece = entries[position..<min(position + 50, entries.count)]
+      _ = try await store.read(piece.map { (content: $0.content, range: 0..<$0.size) })
+    }
+    print("bodies, 50 at a time: \(rounded((clock.now - start).seconds / Double(entries.count) * 1e6)) µs a message")
+    start = clock.now
     for entry in entries.prefix(5_000) { _ = try await store.read(entry.content, range: 0..<entry.size) }
     print("bodies: \(rounded((clock.now - start).seconds / Double(min(entries.count, 5_000)) * 1e6)) µs a message")
+  }
+
+  /// The same bytes appended and flushed in groups of the same size by a bare loop: what the disk can do at all.
+  static func bareAppends(_ directory: String, size: Int, group: Int, seconds: Double) -> Double {
+    let path = "\(directory)/bare"
+    let descriptor = open(path, O_CREAT | O_RDWR, 0o600)
+    defer {
+      close(descriptor)
+      unlink(path)
+    }
+    let bytes = [UInt8](repeating: 65, count: size * group)
+    let clock = ContinuousClock()
+    let start = clock.now
+    var messages = 0
+    while clock.now < start + .seconds(seconds) {
+      _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      fdatasync(descriptor)
+      messages += group
+    }
+    return Double(messages) / (clock.now - start).seconds
   }
 
   static func message(_ id: String, size: Int) -> [UInt8] {

@@ -54,7 +54,7 @@ struct DurabilityTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: copy + "/spool").isEmpty)
         #expect(try FileManager.default.contentsOfDirectory(atPath: copy + "/large").isEmpty)
         #expect(try await crashed.append(mail("next"), of: alice) == inbox.uidNext)
-        await crashed.end()
+        try await crashed.end()
       }
       #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.path + "/packs").count > 2)
     }
@@ -115,7 +115,7 @@ struct DurabilityTests {
       #expect(try await crashed.text(2, in: inbox.id) == text)
       #expect(try await crashed.text(3, in: inbox.id) == mail("after"))
       #expect(try await crashed.inbox(of: alice) == fixture.inbox(of: alice))
-      await crashed.end()
+      try await crashed.end()
     }
   }
 

@@ -45,7 +45,7 @@ struct MessageTests {
       #expect(try await fixture.text(1, in: inbox.id) == "X: y\r\n" + text)
       let crashed = try await fixture.reopenedCopy()
       #expect(try await crashed.text(1, in: inbox.id) == "X: y\r\n" + text)
-      await crashed.end()
+      try await crashed.end()
     }
   }
 

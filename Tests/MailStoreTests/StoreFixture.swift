@@ -30,16 +30,19 @@ struct StoreFixture {
     try await fixture.store.addDomain(domain)
     do {
       try await body(fixture)
-      await fixture.end()
+      try await fixture.end()
     } catch {
-      await fixture.end()
+      await fixture.store.close()
+      try? FileManager.default.removeItem(atPath: fixture.path)
       throw error
     }
   }
 
-  func end() async {
+  /// Closes the store, looks at all it left behind, and removes it.
+  func end() async throws {
     await store.close()
-    try? FileManager.default.removeItem(atPath: path)
+    try checkInvariants(of: path)
+    try FileManager.default.removeItem(atPath: path)
   }
 
   /// The folder as a crash would leave it now, opened again.

@@ -29,7 +29,7 @@ final class BodyReader: Sendable {
     let prefix = content.prefix
     if range.upperBound <= prefix.count { return Array(prefix[range]) }
     guard let location = try database.location(of: content.bodyID) else { throw .messageNotFound }
-    let path = location.segment.map(layout.pack) ?? layout.large(content.bodyID)
+    let path = location.pack.map(layout.pack) ?? layout.large(content.bodyID)
     let file = try open(path)
     let fromPrefix = range.lowerBound < prefix.count ? prefix[range.lowerBound...] : []
     let bodyStart = max(range.lowerBound - prefix.count, 0)

@@ -116,21 +116,24 @@ extension Database {
   }
 
   struct BodyLocation {
-    var segment: Int64?
+    var pack: Int64?
     var position: Int64
     var size: Int
   }
 
   func location(of body: Int64) throws(StoreError) -> BodyLocation? {
-    try one("SELECT segment, position, size FROM bodies WHERE id = ?", .integer(body)) { row in
-      BodyLocation(segment: row.optionalInteger(0), position: row.integer(1), size: Int(row.integer(2)))
+    try one("SELECT pack, position, size FROM bodies WHERE id = ?", .integer(body)) { row in
+      BodyLocation(pack: row.optionalInteger(0), position: row.integer(1), size: Int(row.integer(2)))
     }
   }
 }
 
 extension Database {
   func usage(of id: AccountID) throws(StoreError) -> QuotaUsage {
-    let usage = try one("SELECT used_bytes, used_messages FROM accounts WHERE id = ?", .integer(id.rawValue)) { row in
+    // Every account has mailboxes.
+    let usage = try one(
+      "SELECT sum(size), sum(messages) FROM mailboxes WHERE account = ? HAVING count(*) > 0", .integer(id.rawValue)
+    ) { row in
       QuotaUsage(bytes: row.integer(0), messages: row.integer(1))
     }
     guard let usage else { throw .accountNotFound }

@@ -10,7 +10,8 @@ enum Schema {
       "1 accounts, mailboxes, messages",
       """
       CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-      INSERT INTO state VALUES ('next_id', 1), ('thread_key', random());
+      -- The active pack, and where its committed records end: what the file has beyond that was never acknowledged.
+      INSERT INTO state VALUES ('next_id', 1), ('pack', 0), ('pack_end', 0), ('thread_key', random());
 
       CREATE TABLE domains (name TEXT PRIMARY KEY) WITHOUT ROWID;
       CREATE TABLE accounts (
@@ -21,9 +22,6 @@ enum Schema {
         secrets TEXT NOT NULL,
         quota_bytes INTEGER,
         quota_messages INTEGER,
-        -- Sums over the account's mailboxes, exact with every commit.
-        used_bytes INTEGER NOT NULL DEFAULT 0,
-        used_messages INTEGER NOT NULL DEFAULT 0,
         -- The last UIDVALIDITY given to one of its mailboxes.
         last_uid_validity INTEGER NOT NULL DEFAULT 0
       );
@@ -53,7 +51,7 @@ enum Schema {
         uid_validity INTEGER NOT NULL,
         uid_next INTEGER NOT NULL,
         modseq INTEGER NOT NULL,
-        -- Counters over its entries, exact with every commit.
+        -- Counters over its entries, exact with every commit; an account's usage is their sum.
         messages INTEGER NOT NULL,
         unseen INTEGER NOT NULL,
         deleted INTEGER NOT NULL,
@@ -67,12 +65,12 @@ enum Schema {
         PRIMARY KEY (account, name)
       ) WITHOUT ROWID;
 
-      -- Packs, and where their committed records end. What a file has beyond that was never acknowledged.
-      CREATE TABLE segments (id INTEGER PRIMARY KEY, length INTEGER NOT NULL);
+      -- Packs that are full or sealed, and where their committed records end.
+      CREATE TABLE sealed_packs (id INTEGER PRIMARY KEY, length INTEGER NOT NULL);
       CREATE TABLE bodies (
         id INTEGER PRIMARY KEY,
         -- The pack, and where in it the body (not its record) begins; NULL for a file of its own, large/ID.
-        segment INTEGER,
+        pack INTEGER,
         position INTEGER NOT NULL,
         size INTEGER NOT NULL,
         checksum INTEGER NOT NULL,

@@ -62,6 +62,8 @@ extension WriteContext {
     let value = max(now, row.lastUIDValidity &+ 1, 1)
     row.lastUIDValidity = value
     update(row)
+    try database.change(
+      "UPDATE accounts SET last_uid_validity = ? WHERE id = ?", .integer(Int64(value)), .integer(id.rawValue))
     return UIDValidity(rawValue: value)
   }
 

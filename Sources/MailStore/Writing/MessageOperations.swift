@@ -175,7 +175,7 @@ extension WriteContext {
     do throws(FileError) { position = try packs.append(header: header, body: body) } catch { throw error.storeError }
     if body.isLarge, case .spooled(let spool) = body.content { try keepLarge(spool, as: id) }
     try database.change(
-      "INSERT INTO bodies (id, segment, position, size, checksum, structure) VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO bodies (id, pack, position, size, checksum, structure) VALUES (?, ?, ?, ?, ?, ?)",
       .integer(id), body.isLarge ? .null : .integer(packs.segment), .integer(body.isLarge ? 0 : position),
       .integer(Int64(body.size)), .integer(Int64(body.checksum)), .blob(body.encodedStructure))
   }

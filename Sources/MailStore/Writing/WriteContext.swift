@@ -30,13 +30,15 @@ final class WriteContext {
   var directory: Directory
   private(set) var isDirectoryChanged = false
   private var nextID: Int64
+  // What the database has of these.
+  private var lastWrittenID: Int64 = 0
+  private var writtenPack: (segment: Int64, end: Int64)
   private var mailboxes: [MailboxID: Mailbox] = [:]
   private var names: [NameKey: MailboxID] = [:]
   private var accounts: [AccountID: AccountRow] = [:]
 
   // Of the group.
   private(set) var changedMailboxes: Set<MailboxID> = []
-  private var changedAccounts: Set<AccountID> = []
   private(set) var removedMailboxes: [MailboxID] = []
   private(set) var changes: [(account: AccountID, change: Change)] = []
   private var movedSpools: [(SpoolFile, String)] = []
@@ -55,7 +57,8 @@ final class WriteContext {
 
   init(
     database: Database, packs: PackWriter, layout: StoreLayout, files: FileAccess, clock: WallClock,
-    directory: Directory, nextID: Int64
+    directory: Directory, nextID: Int64,
+    writtenPack writtenPackAtStart: (segment: Int64, end: Int64)
   ) {
     self.database = database
     self.packs = packs
@@ -64,6 +67,8 @@ final class WriteContext {
     self.clock = clock
     self.directory = directory
     self.nextID = nextID
+    lastWrittenID = nextID
+    writtenPack = writtenPackAtStart
     packBefore = packs.mark
   }
 
@@ -78,9 +83,6 @@ final class WriteContext {
 
   /// Writes the rows the group has changed. After this: flush the pack, commit.
   func writeRows() throws(StoreError) {
-    guard !changedMailboxes.isEmpty || !changedAccounts.isEmpty || packs.hasRecords || lastWrittenID != nextID else {
-      return
-    }
     for id in changedMailboxes {
       guard let mailbox = mailboxes[id] else { continue }
       try database.change(
@@ -94,17 +96,16 @@ final class WriteContext {
         .integer(Int64(mailbox.unseenCount)), .integer(Int64(mailbox.deletedCount)), .integer(mailbox.size),
         .integer(id.rawValue))
     }
-    for id in changedAccounts {
-      guard let account = accounts[id] else { continue }
-      try database.change(
-        "UPDATE accounts SET used_bytes = ?, used_messages = ?, last_uid_validity = ? WHERE id = ?",
-        .integer(account.usedBytes), .integer(account.usedMessages), .integer(Int64(account.lastUIDValidity)),
-        .integer(id.rawValue))
-    }
     if packs.hasRecords {
-      try database.change(
-        "INSERT INTO segments (id, length) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET length = excluded.length",
-        .integer(packs.segment), .integer(packs.newEnd))
+      if packs.segment != writtenPack.segment {
+        if writtenPack.segment > 0 {
+          try database.change(
+            "INSERT OR REPLACE INTO sealed_packs (id, length) VALUES (?, ?)", .integer(writtenPack.segment),
+            .integer(writtenPack.end))
+        }
+        try database.change("UPDATE state SET value = ? WHERE name = 'pack'", .integer(packs.segment))
+      }
+      try database.change("UPDATE state SET value = ? WHERE name = 'pack_end'", .integer(packs.newEnd))
     }
     if lastWrittenID != nextID {
       try database.change("UPDATE state SET value = ? WHERE name = 'next_id'", .integer(nextID))
@@ -112,18 +113,21 @@ final class WriteContext {
     }
   }
 
-  private var lastWrittenID: Int64 = 0
-
   func changedMailboxRows() -> [MailboxID: Mailbox] {
     var rows: [MailboxID: Mailbox] = [:]
     for id in changedMailboxes { rows[id] = mailboxes[id] }
     return rows
   }
 
+  /// The group is committed.
+  func commitGroup() {
+    if packs.hasRecords { writtenPack = (packs.segment, packs.newEnd) }
+    packs.commitGroup()
+  }
+
   /// The group is over and everybody knows of it.
   func endGroup() {
     changedMailboxes = []
-    changedAccounts = []
     removedMailboxes = []
     changes = []
     movedSpools = []
@@ -206,8 +210,10 @@ final class WriteContext {
     if let known = accounts[id] { return known }
     let row = try database.one(
       """
-      SELECT local_part, domain, quota_bytes, quota_messages, used_bytes, used_messages, last_uid_validity
-      FROM accounts WHERE id = ?
+      SELECT local_part, domain, quota_bytes, quota_messages,
+        (SELECT sum(size) FROM mailboxes WHERE account = a.id), (SELECT sum(messages) FROM mailboxes WHERE account = a.id),
+        last_uid_validity
+      FROM accounts a WHERE id = ?
       """, .integer(id.rawValue)
     ) { row in
       AccountRow(
@@ -223,7 +229,6 @@ final class WriteContext {
   func update(_ account: AccountRow) {
     if oldAccounts[account.id] == nil { oldAccounts[account.id] = .some(accounts[account.id]) }
     accounts[account.id] = account
-    changedAccounts.insert(account.id)
   }
 
   func forget(_ account: AccountID) {

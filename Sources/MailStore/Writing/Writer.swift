@@ -11,6 +11,14 @@ import Synchronization
   import Darwin
 #endif
 
+/// What the writer has done since the store was opened.
+package struct CommitStatistics: Sendable {
+  package var groups = 0
+  package var changes = 0
+  /// From a group's start to its answers.
+  package var time: Duration = .zero
+}
+
 /// A change that waits for its commit, with whoever waits for it.
 class QueuedWrite {
   /// Octets it adds to the pack.
@@ -68,6 +76,7 @@ final class Writer: @unchecked Sendable {
   private let indexes: IndexCache
   private let checkpointer: Checkpointer
   private let published: Mutex<Directory>
+  private let counted = Mutex(CommitStatistics())
   private let groupSizes = Recorder(label: "martlet_store_commit_group_changes")
   private let commitTimes = Timer(label: "martlet_store_commit_seconds")
 
@@ -90,6 +99,8 @@ final class Writer: @unchecked Sendable {
   }
 
   var directory: Directory { published.withLock { $0 } }
+
+  var statistics: CommitStatistics { counted.withLock { $0 } }
 
   func start() { startThread { [self] in serve() } }
 
@@ -192,8 +203,14 @@ final class Writer: @unchecked Sendable {
     }
     publish()
     for (write, failure) in zip(group, failures) { write.complete(failure) }
+    let time = ContinuousClock.now - start
     groupSizes.record(group.count)
-    commitTimes.record(duration: ContinuousClock.now - start)
+    commitTimes.record(duration: time)
+    counted.withLock {
+      $0.groups += 1
+      $0.changes += group.count
+      $0.time += time
+    }
     checkpointer.check(context.database)
   }
 
@@ -230,7 +247,7 @@ final class Writer: @unchecked Sendable {
   }
 
   private func publish() {
-    context.packs.commitGroup()
+    context.commitGroup()
     if context.isDirectoryChanged {
       let directory = context.directory
       published.withLock { $0 = directory }
