@@ -21,7 +21,7 @@ extension SMTPSession {
       if address.needsSMTPUTF8, !parameters.usesUTF8 { return try refuse(Self.needsUTF8) }
       if let account, !services.acceptsAnySender, !services.store.directory.owns(account.id, address) {
         logger.notice("sender_refused", metadata: ["user": "\(account.name)", "from": "\(address)"])
-        return try refuse(SMTPReply(553, 5, 7, 1, "\(address) is not an address of your account"))
+        return try refuse(SMTPReply(553, 5, 7, 1, "\(address.replyText) is not an address of your account"))
       }
     }
     messageCount += 1

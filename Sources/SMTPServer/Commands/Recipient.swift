@@ -37,18 +37,18 @@ extension SMTPSession {
       state = .transaction(greeting, transaction)
       reply(SMTPReply(250, 2, 1, 5, "Recipient ok"))
     case .unknown:
-      try refuse(SMTPReply(550, 5, 1, 1, "\(address) is not known here"))
+      try refuse(SMTPReply(550, 5, 1, 1, "\(address.replyText) is not known here"))
     case .remote:
       try refuse(remoteRefusal(address, transaction))
     case .loop:
       logger.error("alias_loop", metadata: ["to": "\(address)"])
-      try refuse(SMTPReply(550, 5, 4, 6, "The alias \(address) leads in a circle"))
+      try refuse(SMTPReply(550, 5, 4, 6, "The alias \(address.replyText) leads in a circle"))
     }
   }
 
   private func remoteRefusal(_ address: EmailAddress, _ transaction: MailTransaction) -> SMTPReply {
     if services.store.directory.isLocal(address.domain) {
-      return SMTPReply(550, 5, 7, 1, "\(address) leads to another server, and this server does not send yet")
+      return SMTPReply(550, 5, 7, 1, "\(address.replyText) leads to another server, and this server does not send yet")
     }
     switch role {
     case .submission:
@@ -81,5 +81,13 @@ extension SMTPSession {
       }
     }
     return nil
+  }
+}
+
+extension EmailAddress {
+  /// Short enough for a reply line of 512 octets (RFC 5321 §4.5.3.1.5).
+  var replyText: String {
+    let text = description
+    return text.utf8.count <= 256 ? text : "This address"
   }
 }
