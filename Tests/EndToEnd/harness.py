@@ -19,6 +19,8 @@ import traceback
 HOST = "localhost"
 PASSWORD = "correct horse"
 USERS = 80
+# Seconds after which a case has failed, whatever it waits for.
+CASE_LIMIT = 180
 cases = []
 
 
@@ -218,12 +220,17 @@ def main(words, skip_missing):
         servers.append(server)
         return server
 
+    def overdue(*_):
+        raise Failure(f"not done after {CASE_LIMIT} s:\n" + "".join(traceback.format_stack(limit=6)))
+
+    signal.signal(signal.SIGALRM, overdue)
     shared = None
     try:
         for name, function, own_server in cases:
             if words and not any(word in name for word in words):
                 continue
             began = time.monotonic()
+            signal.alarm(CASE_LIMIT)
             try:
                 if own_server:
                     function(start)
@@ -241,9 +248,13 @@ def main(words, skip_missing):
                 outcome, detail = "failed", str(problem)
             except Exception:
                 outcome, detail = "failed", traceback.format_exc(limit=-4)
+            finally:
+                signal.alarm(0)
             counts[outcome] += 1
             if outcome == "failed" and not own_server and shared:
                 detail += "\nserver log:\n" + shared.log_tail()[-1500:]
+                # Whatever it did to the server, the next case begins with a fresh one.
+                shared.kill()
             mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[outcome]
             print(f"{mark} {name} ({time.monotonic() - began:.2f} s)" + (f": {detail}" if detail else ""), flush=True)
         if shared and shared.is_running():
