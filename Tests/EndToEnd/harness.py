@@ -221,6 +221,9 @@ def main(words, skip_missing):
         return server
 
     def overdue(*_):
+        # Without its server nothing that the case does on its way out can wait either.
+        for server in servers:
+            server.process.kill()
         raise Failure(f"not done after {CASE_LIMIT} s:\n" + "".join(traceback.format_stack(limit=6)))
 
     signal.signal(signal.SIGALRM, overdue)
