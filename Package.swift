@@ -117,7 +117,7 @@ let package = Package(
       "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
-    tests("MailServer", ["MailStore", "MessageFormat", log]),
+    tests("MailServer", ["MailStore", "MessageFormat", "Networking", log]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
     tests("MailStore", ["Bytes", "MessageFormat", "SQLite"]),
   ]

@@ -18,6 +18,10 @@ package final class Connection: Sendable {
   /// Received and not yet consumed bytes. It belongs to the owning task alone, which is why no lock guards it.
   nonisolated(unsafe) package var received = ReceivedBytes()
 
+  /// Told of every run of bytes the session takes or sends, decrypted, for looking for a fault. Set before the session
+  /// runs; called by its task alone.
+  nonisolated(unsafe) package var trace: (@Sendable (TraceDirection, [UInt8]) -> Void)?
+
   private let transport: any ConnectionTransport
   private let inboxLimit: Int
   private let shared: Mutex<Shared>
@@ -119,7 +123,10 @@ package final class Connection: Sendable {
       shared.isHeldBack = false
       return (arrived, mayReadAgain)
     }
-    if !arrived.isEmpty { received.append(arrived) }
+    if !arrived.isEmpty {
+      received.append(arrived)
+      trace?(.received, arrived)
+    }
     if mayReadAgain { transport.setReading(true) }
     return !arrived.isEmpty
   }
@@ -158,6 +165,7 @@ package final class Connection: Sendable {
     }
     guard canSend else { throw .closed }
     guard !bytes.isEmpty else { return }
+    trace?(.sent, bytes)
     transport.send(bytes)
     guard transport.pendingByteCount > Self.outputLimit else { return }
     // A peer that never reads must not hold a session for ever.
@@ -240,6 +248,11 @@ package final class Connection: Sendable {
       return shared.inbox
     }
   }
+}
+
+package enum TraceDirection: Sendable {
+  case received
+  case sent
 }
 
 package enum InputEvent: Sendable {

@@ -169,6 +169,7 @@ package final class RunningServer: Sendable {
     configuration.proxies = setting.proxies.map(\.network)
     configuration.maximumConnections = plan.configuration.limits.connections
     configuration.maximumConnectionsPerAddress = plan.configuration.limits.connectionsPerAddress
+    configuration.applicationProtocols = setting.service.applicationProtocols
     configuration.refusal = setting.service.refusal(hostname: plan.hostname)
     let service = setting.service
     let run: @Sendable (Connection) async -> Void = { connection in await sessions.run(service, on: connection) }

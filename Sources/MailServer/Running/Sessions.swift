@@ -9,17 +9,20 @@ import MessageFormat
 import Networking
 import POP3Server
 import SMTPServer
+import Synchronization
 
 /// What the sessions of all protocols are made from.
 struct Sessions: Sendable {
   private let smtp: SMTPServices
   private let imap: IMAPServices
   private let pop3: POP3Services
+  private let output: LogOutput
 
   init(
     plan: ServerPlan, store: MailStore, authenticator: Authenticator, router: Router, tls: TLSServerContext,
     clock: WallClock, output: LogOutput
   ) {
+    self.output = output
     var smtpLimits = SMTPLimits()
     smtpLimits.messageSize = plan.configuration.limits.messageSize
     smtpLimits.recipients = plan.configuration.limits.recipients
@@ -43,6 +46,7 @@ struct Sessions: Sendable {
 
   /// Runs a whole dialogue on `connection`.
   func run(_ service: ListenerService, on connection: Connection) async {
+    if output.level == .trace { connection.trace = protocolTrace(of: service, connection) }
     switch service {
     case .smtp: await runSMTP(.exchange, on: connection)
     case .submission, .submissions: await runSMTP(.submission, on: connection)
@@ -56,6 +60,21 @@ struct Sessions: Sendable {
     }
   }
 
+  /// Writes the dialogue into the log, a line each.
+  private func protocolTrace(of service: ListenerService, _ connection: Connection)
+    -> @Sendable (TraceDirection, [UInt8]) -> Void
+  {
+    var logger = output.logger("trace")
+    logger[metadataKey: "conn"] = "\(connection.id)"
+    logger[metadataKey: "protocol"] = "\(service.rawValue)"
+    let trace = Mutex(ProtocolTrace(service.dialogue))
+    return { [logger] direction, bytes in
+      for line in trace.withLock({ $0.lines(direction, bytes) }) {
+        logger.trace("trace", metadata: ["from": direction == .received ? "client" : "server", "line": "\(line)"])
+      }
+    }
+  }
+
   private func runSMTP(_ role: SMTPRole, on connection: Connection) async {
     var session = SMTPSession(connection: connection, role: role, services: smtp)
     await session.run()
@@ -63,6 +82,23 @@ struct Sessions: Sendable {
 }
 
 extension ListenerService {
+  fileprivate var dialogue: ProtocolTrace.Dialogue {
+    switch self {
+    case .smtp, .submission, .submissions, .lmtp: .smtp
+    case .imap, .imaps: .imap
+    case .pop3, .pop3s: .pop3
+    }
+  }
+
+  /// What a client may ask for by ALPN (RFC 7301); mail submission has no registered name.
+  var applicationProtocols: [String] {
+    switch self {
+    case .imaps: ["imap"]
+    case .pop3s: ["pop3"]
+    default: []
+    }
+  }
+
   /// What a connection over the limits is told before it is closed.
   func refusal(hostname: String) -> [UInt8] {
     switch self {
