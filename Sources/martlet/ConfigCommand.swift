@@ -15,6 +15,7 @@ struct ConfigCommand: ParsableCommand {
     func run() throws {
       var loaded = LoadedConfiguration(sources: source.sources())
       loaded.requireHostname()
+      loaded.checkCertificates()
       if json {
         say(
           martlet.json(["problems": loaded.problems.map(\.description), "warnings": loaded.warnings.map(\.description)]))

@@ -22,7 +22,7 @@ struct ConfigurationOptions: ParsableArguments {
 
   private static let standardPath = "/etc/martlet/martlet.yaml"
 
-  func sources(_ more: [ConfigurationSources.Override] = []) -> ConfigurationSources {
+  func sources(_ more: [ConfigurationSources.Override] = [], usesStandardFile: Bool = true) -> ConfigurationSources {
     let environment = processEnvironment()
     var overrides: [ConfigurationSources.Override] = []
     for assignment in set {
@@ -35,15 +35,16 @@ struct ConfigurationOptions: ParsableArguments {
       }
     }
     if let data { overrides.append(.init(flag: "--data", path: "data", values: [data])) }
-    let file = config ?? environment["MARTLET_CONFIG"]
-    return ConfigurationSources(
-      file: file ?? (access(Self.standardPath, F_OK) == 0 ? Self.standardPath : nil), environment: environment,
-      overrides: overrides + more)
+    var file = config ?? environment["MARTLET_CONFIG"]
+    if file == nil, usesStandardFile, access(Self.standardPath, F_OK) == 0 { file = Self.standardPath }
+    return ConfigurationSources(file: file, environment: environment, overrides: overrides + more)
   }
 
   /// The configuration, or every problem on standard error and exit code 78.
-  func load(_ more: [ConfigurationSources.Override] = [], requiresHostname: Bool = false) throws -> LoadedConfiguration {
-    var loaded = LoadedConfiguration(sources: sources(more))
+  func load(
+    _ more: [ConfigurationSources.Override] = [], requiresHostname: Bool = false, usesStandardFile: Bool = true
+  ) throws -> LoadedConfiguration {
+    var loaded = LoadedConfiguration(sources: sources(more, usesStandardFile: usesStandardFile))
     if requiresHostname { loaded.requireHostname() }
     for warning in loaded.warnings { complain("warning: \(warning)") }
     guard loaded.problems.isEmpty else {

@@ -40,7 +40,8 @@ struct Dev: AsyncParsableCommand {
     let signals = await SignalLoop()
     let quiet = ConfigurationSources.Override(flag: "martlet dev", path: "log.level", values: ["warning"])
     let levels = options.logLevel == nil ? [quiet] : []
-    var loaded = try source.load(levels + options.overrides)
+    // The file of the real server on this machine names the real store, where not any password should do.
+    var loaded = try source.load(levels + options.overrides, usesStandardFile: false)
     let isTemporary = loaded.origins["data"] == nil
     if isTemporary {
       do throws(FileProblem) {

@@ -1,3 +1,5 @@
+import Cryptography
+
 /// A configuration with its story: where each value came from and everything that was wrong.
 package struct LoadedConfiguration: Sendable {
   package var configuration = Configuration()
@@ -31,6 +33,21 @@ package struct LoadedConfiguration: Sendable {
         place: "configuration", path: "hostname",
         text: "expected the server's full name such as mail.example.org, but nothing sets it: "
           + "hostname: in the file, MARTLET_HOSTNAME or --hostname"))
+  }
+}
+
+extension LoadedConfiguration {
+  /// Reads the certificates too: whether they are there, whole, and with the key that belongs to them.
+  package mutating func checkCertificates() {
+    let place = (origins["tls.certificates"] ?? .standard).description
+    for files in configuration.certificates {
+      do {
+        try checkCertificate(
+          chain: try readFileBytes(files.chain, limit: 1 << 20), key: try readFileBytes(files.key, limit: 1 << 20))
+      } catch {
+        problems.append(ConfigurationProblem(place: place, path: "tls.certificates", text: "\(files.chain): \(error)"))
+      }
+    }
   }
 }
 

@@ -43,7 +43,8 @@ package final class LogWriter: Sendable {
     if wasEmpty { ready.signal() }
   }
 
-  /// Returns when everything queued has been written, and ends the thread.
+  /// Returns when everything queued has been written, and ends the thread. A reader that is stuck is waited for two
+  /// seconds: it must not keep a server from stopping.
   package func close() {
     let isFirst = state.withLock { state -> Bool in
       defer { state.isClosed = true }
@@ -51,7 +52,7 @@ package final class LogWriter: Sendable {
     }
     guard isFirst else { return }
     ready.signal()
-    idle.wait()
+    idle.wait(seconds: 2)
   }
 
   private func run() {
@@ -93,6 +94,13 @@ private final class Semaphore: @unchecked Sendable {
   func signal() { sem_post(handle) }
   func wait() {
     while sem_wait(handle) != 0 && errno == EINTR {}
+  }
+
+  func wait(seconds: Int) {
+    var deadline = timespec()
+    clock_gettime(CLOCK_REALTIME, &deadline)
+    deadline.tv_sec += seconds
+    while sem_timedwait(handle, &deadline) != 0 && errno == EINTR {}
   }
 }
 
