@@ -29,7 +29,7 @@ install_packages() {
   say "installing ${missing[*]}"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update
   # RUNLEVEL=1 keeps packages that bring a daemon from starting it.
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 RUNLEVEL=1 \
     apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
