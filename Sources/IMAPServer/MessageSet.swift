@@ -38,6 +38,29 @@ struct MessageSet: Hashable, Sendable {
   /// Each index, ascending.
   var indices: some Sequence<Int> { ranges.lazy.joined() }
 
+  /// The indices in groups, ascending.
+  var groups: Groups { Groups(rest: ranges[...]) }
+
+  /// Gives out the indices of a set some at a time, for commands that read while they answer.
+  struct Groups {
+    fileprivate var rest: ArraySlice<Range<Int>>
+
+    /// The next indices, at most `count`; none at the end.
+    mutating func next(_ count: Int) -> [Int] {
+      var indices: [Int] = []
+      while let range = rest.first, indices.count < count {
+        let taken = range.prefix(count - indices.count)
+        indices.append(contentsOf: taken)
+        if taken.count < range.count {
+          rest[rest.startIndex] = range.dropFirst(taken.count)
+        } else {
+          rest.removeFirst()
+        }
+      }
+      return indices
+    }
+  }
+
   func contains(_ index: Int) -> Bool {
     let after = ranges.partitionPoint { $0.lowerBound <= index }
     return after > 0 && ranges[after - 1].contains(index)
