@@ -31,9 +31,11 @@ package enum CaseFolding {
   }
 
   private static func foldASCII(_ text: [UInt8]) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: text.count) { buffer, count in
-      for index in text.indices { buffer[index] = text[index].asciiLowercased }
-      count = text.count
+    text.withUnsafeBufferPointer { source in
+      [UInt8](unsafeUninitializedCapacity: source.count) { buffer, count in
+        for index in 0..<source.count { buffer[index] = source[index].asciiLowercased }
+        count = source.count
+      }
     }
   }
 

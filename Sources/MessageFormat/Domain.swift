@@ -27,6 +27,8 @@ package struct Domain: Hashable, Sendable, Comparable, CustomStringConvertible {
     } else {
       canonical = String(name).lowercased().nfc
     }
+    // Lower-casing may have made it longer.
+    guard canonical.utf8.count <= 255 else { return nil }
     let labels = canonical.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
     guard labels.allSatisfy({ Self.isLabel($0) }) else { return nil }
     guard canonical.unicodeScalars.allSatisfy({ $0.isASCII || Self.mayStandInLabel($0) }) else { return nil }

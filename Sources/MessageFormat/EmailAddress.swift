@@ -13,8 +13,7 @@ package struct EmailAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// Parses `local@domain`, with a quoted local part if it must be. Returns nil where the text is not one.
   package init?(_ text: String) {
-    // RFC 5321 §4.5.3.1 grants 64 octets to the local part; longer ones (VERP) are met and harmless.
-    guard text.utf8.count <= 384, let at = text.utf8.lastIndex(of: 0x40) else { return nil }
+    guard text.utf8.count <= 1000, let at = text.utf8.lastIndex(of: 0x40) else { return nil }
     guard let domain = Domain(String(text[text.utf8.index(after: at)...])) else { return nil }
     let local = text[..<at]
     if local.utf8.first == 0x22 {
@@ -24,6 +23,8 @@ package struct EmailAddress: Hashable, Sendable, CustomStringConvertible {
       guard Self.isDotString(local.utf8) else { return nil }
       localPart = String(local)
     }
+    // RFC 5321 §4.5.3.1.1 grants it 64 octets; longer ones (VERP) are met and harmless.
+    guard localPart.utf8.count <= 255 else { return nil }
     self.domain = domain
   }
 

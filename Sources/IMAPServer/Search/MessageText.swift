@@ -35,6 +35,7 @@ enum MessageText {
 
   /// All fields of a header, unfolded and decoded, a line each.
   static func foldedHeader(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    if let plain = foldedPlainHeader(bytes) { return plain }
     var text: [UInt8] = []
     for field in HeaderFields(bytes) {
       text.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[field.name]))
@@ -43,6 +44,31 @@ enum MessageText {
       text.append(0x0A)
     }
     return CaseFolding.fold(text)
+  }
+
+  /// The same in one pass for a header that has nothing to decode, as most have; nil for others.
+  private static func foldedPlainHeader(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count)
+    var position = 0
+    while position < bytes.count {
+      let newline = bytes.firstIndex(of: 0x0A, from: position) ?? bytes.count
+      var end = newline
+      while end > position, bytes[end &- 1] == 0x0D || bytes[end &- 1].isIn(.wsp) { end &-= 1 }
+      if bytes[position].isIn(.wsp), text.last == 0x0A {
+        // A line that goes on: one space for the fold.
+        text[text.count &- 1] = 0x20
+        while position < end, bytes[position].isIn(.wsp) { position &+= 1 }
+      }
+      for index in position..<max(end, position) {
+        let byte = bytes[index]
+        if byte >= 0x80 || byte == 0x3F && index > position && bytes[index &- 1] == 0x3D { return nil }
+        text.append(byte.asciiLowercased)
+      }
+      text.append(0x0A)
+      position = newline &+ 1
+    }
+    return text
   }
 
   /// Addresses as they are shown: `Name <mailbox@host>`, a line each, decoded and folded.

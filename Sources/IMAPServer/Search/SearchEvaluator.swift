@@ -116,7 +116,7 @@ struct SearchEvaluator {
         for (var message, bytes) in zip(group, bytes) {
           // What is gone meanwhile is not found.
           guard let bytes else { continue }
-          message.take(bytes, as: source)
+          message.take(bytes, as: source, foldsHeader: facts.hasText)
           settle(message, &found, &waiting)
         }
       }

@@ -17,22 +17,25 @@ struct SearchFacts {
   private let now: Timestamp
   /// The sequence and UID sets of the search, resolved once.
   private var sets: [SearchKey: MessageSet] = [:]
+  /// TEXT is among the keys.
+  private(set) var hasText = false
 
   init(_ key: SearchKey, _ mailbox: SelectedMailbox, now: Timestamp) {
     self.mailbox = mailbox
     self.now = now
-    resolveSets(key)
+    prepare(key)
   }
 
-  private mutating func resolveSets(_ key: SearchKey) {
+  private mutating func prepare(_ key: SearchKey) {
     switch key {
+    case .text: hasText = true
     case .messages(let set): sets[key] = mailbox.present(in: set, by: .sequenceNumbers)
     case .uids(let set): sets[key] = mailbox.present(in: set, by: .uids)
-    case .and(let keys): for key in keys { resolveSets(key) }
+    case .and(let keys): for key in keys { prepare(key) }
     case .or(let first, let second):
-      resolveSets(first)
-      resolveSets(second)
-    case .not(let key): resolveSets(key)
+      prepare(first)
+      prepare(second)
+    case .not(let key): prepare(key)
     default: break
     }
   }
@@ -70,8 +73,8 @@ struct SearchFacts {
       guard let body = message.body else { return .needs(.body) }
       return SearchAnswer(text.isEmpty || body.contains { $0.contains(bytes: text) })
     case .text(let text):
-      guard let header = message.header else { return .needs(.header) }
-      if header.withUnsafeBytes({ MessageText.foldedHeader($0) }).contains(bytes: text) { return .yes }
+      guard let header = message.headerText else { return .needs(.header) }
+      if header.contains(bytes: text) { return .yes }
       return answer(.body(text), message)
 
     case .and(let keys): return all(keys, message)

@@ -9,6 +9,8 @@ struct SearchableMessage {
   var structure: MessageStructure?
   /// The header's bytes, trace prefix included.
   private(set) var header: [UInt8]?
+  /// All of the header folded, for TEXT.
+  private(set) var headerText: [UInt8]?
   /// Folded texts of the body, one for each part that has text.
   private(set) var body: [[UInt8]]?
 
@@ -25,10 +27,12 @@ struct SearchableMessage {
   }
 
   /// Takes the bytes of `piece(for: source)`.
-  mutating func take(_ bytes: [UInt8], as source: SearchSource) {
+  /// - Parameter foldsHeader: TEXT is among the keys.
+  mutating func take(_ bytes: [UInt8], as source: SearchSource, foldsHeader: Bool) {
     guard let root = structure?.root else { return }
     if source == .header {
       header = bytes
+      if foldsHeader { headerText = bytes.withUnsafeBytes { MessageText.foldedHeader($0) } }
     } else {
       body = bytes.withUnsafeBytes { MessageText.folded(root, $0, offset: root.bodyRange.lowerBound) }
     }
