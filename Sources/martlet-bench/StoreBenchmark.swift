@@ -14,7 +14,12 @@ import Synchronization
 struct StoreBenchmark {
   static func main() async throws {
     let arguments = CommandLine.arguments
-    guard arguments.count >= 2 else { return print("usage: martlet-bench DIRECTORY [SECONDS]") }
+    if arguments.count == 4, arguments[1] == "acknowledge" {
+      return try await AcknowledgedDeliveries.start(at: arguments[2], run: arguments[3])
+    }
+    guard arguments.count >= 2 else {
+      return print("usage: martlet-bench DIRECTORY [SECONDS] | martlet-bench acknowledge DIRECTORY RUN")
+    }
     let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 3 : 3
     let store = try await MailStore.open(at: arguments[1])
     let domain = Domain("example.test")!
