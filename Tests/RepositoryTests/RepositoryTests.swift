@@ -25,6 +25,7 @@ import Testing
       "IMAPServer", "POP3Server",
     ],
     "martlet": ["MailServer", "MessageFormat"],
+    "martlet-bench": ["MailStore", "MessageFormat"],
   ]
 
   /// Modules from outside, and the targets that may import them: all others reach them through those.
