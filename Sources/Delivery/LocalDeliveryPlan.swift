@@ -14,7 +14,8 @@ package struct LocalRecipient: Hashable, Sendable {
   }
 }
 
-/// What the store is asked to do for the recipients of one message: every account gets it once, with its trace in front.
+/// What the store is asked to do for the recipients of one message: every account gets it once, with its trace in
+/// front.
 ///
 /// The trace of a final delivery, first line first (RFC 5321 §4.4): `Return-Path`, `Delivered-To` (the address that
 /// was written to), `Received`. Recipients with equal traces (the members of an alias) share one message.

@@ -2,8 +2,8 @@ import Bytes
 
 /// Finds the end of a message's header and the few fields that the server has to know, while the message is coming in.
 ///
-/// Given the same growing bytes again and again it goes on where it stopped. The header ends at the empty line, or where a
-/// line is neither a field nor the continuation of one (such messages exist; that line begins the body).
+/// Given the same growing bytes again and again it goes on where it stopped. The header ends at the empty line, or
+/// where a line is neither a field nor the continuation of one (such messages exist; that line begins the body).
 struct HeaderScanner {
   /// The offset behind the last field: of the empty line, or of the body where there is none.
   private(set) var end = 0
@@ -79,7 +79,8 @@ struct HeaderScanner {
     }
   }
 
-  /// Nil where the line does not begin with a field name and a colon.  RFC 5322 §2.2, §4.5 (white space before the colon).
+  /// Nil where the line does not begin with a field name and a colon.  RFC 5322 §2.2, §4.5 (white space before the
+  /// colon).
   private func field(in line: Range<Int>, _ bytes: UnsafeRawBufferPointer) -> Field? {
     var index = line.lowerBound
     while index < line.upperBound, bytes[index].isIn(.ftext) { index += 1 }

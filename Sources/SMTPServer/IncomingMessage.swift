@@ -5,8 +5,8 @@ import MailStore
 import MessageFormat
 import SMTP
 
-/// A message on its way in: its header is held until it is whole and has been looked at, the rest goes on to the store's
-/// stage as it comes. After a problem octets are only counted; the reply waits for the end.
+/// A message on its way in: its header is held until it is whole and has been looked at, the rest goes on to the
+/// store's stage as it comes. After a problem octets are only counted; the reply waits for the end.
 struct IncomingMessage {
   /// Octets so far, without the dots that were added for transport.
   private(set) var size = 0
@@ -107,7 +107,9 @@ struct IncomingMessage {
     for range in header.deliveredTo {
       counts[HeaderScanner.value(of: bytes[range]).asciiLowercased, default: 0] += 1
     }
-    let isLoop = transaction.recipients.contains { counts[Array($0.address.description.utf8).asciiLowercased] ?? 0 >= limit }
+    let isLoop = transaction.recipients.contains {
+      counts[Array($0.address.description.utf8).asciiLowercased] ?? 0 >= limit
+    }
     return isLoop ? .deliveryLoop : nil
   }
 

@@ -9,10 +9,11 @@ import SMTP
 
 /// The end of a message: commit, then reply.
 ///
-/// SMTP has one reply for all recipients, so all must have the message before it may be 250. Quota was asked for at RCPT, and a
-/// message with several recipients is let in although one of their mailboxes has become full since: it overruns by at
-/// most the messages that are under way. With one recipient the quota holds to the octet. Where the store fails for some,
-/// the client is asked to try again: a second copy for the others is better than none. LMTP has a reply for each.
+/// SMTP has one reply for all recipients, so all must have the message before it may be 250. Quota was asked for at
+/// RCPT, and a message with several recipients is let in although one of their mailboxes has become full since: it
+/// overruns by at most the messages that are under way. With one recipient the quota holds to the octet. Where the
+/// store fails for some, the client is asked to try again: a second copy for the others is better than none. LMTP has a
+/// reply for each.
 extension SMTPSession {
   mutating func conclude(
     _ message: IncomingMessage, _ transaction: MailTransaction, _ greeting: Greeting
@@ -91,7 +92,8 @@ extension SMTPSession {
     let listed = transaction.recipients.prefix(10).map(\.address.description).joined(separator: ",")
     let more = transaction.recipients.count > 10 ? ",+\(transaction.recipients.count - 10)" : ""
     var metadata: Logger.Metadata = [
-      "from": "\(transaction.sender)", "to": "\(recipient ?? listed + more)", "size": "\(size)", "msg": "\(transaction.id)",
+      "from": "\(transaction.sender)", "to": "\(recipient ?? listed + more)", "size": "\(size)",
+      "msg": "\(transaction.id)",
       "status": "\(status)", "rip": "\(connection.remoteAddress)",
     ]
     if let account { metadata["user"] = "\(account.name)" }

@@ -28,8 +28,8 @@ package struct SMTPLimits: Sendable {
   package var sessionTime = Duration.seconds(24 * 3_600)
   /// Finishing a TLS handshake.
   package var handshakeTime = Duration.seconds(60)
-  /// How long port 25 waits before its greeting for clients that talk first (RFC 5321 §3.1 forbids it; spam senders do).
-  /// Zero: it does not wait, and one that has already talked is only noted in the log.
+  /// How long port 25 waits before its greeting for clients that talk first (RFC 5321 §3.1 forbids it; spam senders
+  /// do). Zero: it does not wait, and one that has already talked is only noted in the log.
   package var greetDelay = Duration.zero
 
   package init() {}

@@ -7,8 +7,8 @@ import SMTP
 
 /// One SMTP, submission or LMTP dialogue.
 ///
-/// It is owned by the task that calls `run()`. Replies gather in `output` and leave when the client has to be waited for,
-/// so a pipelined batch of commands costs one write.
+/// It is owned by the task that calls `run()`. Replies gather in `output` and leave when the client has to be waited
+/// for, so a pipelined batch of commands costs one write.
 package struct SMTPSession {
   let connection: Connection
   let role: SMTPRole
@@ -174,10 +174,7 @@ package struct SMTPSession {
       // The client may be gone already, which is as good.
       _ = try? await connection.send(output)
     case .disconnected(let end):
-      if case .greeted = state {} else if case .new = state {} else {
-        logger.info(
-          "connection_lost", metadata: ["rip": "\(connection.remoteAddress)", "stage": "transaction", "end": "\(end)"])
-      }
+      logger.debug("session_ended", metadata: ["end": "\(end)"])
     }
   }
 

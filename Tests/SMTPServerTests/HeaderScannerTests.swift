@@ -1,5 +1,6 @@
-@testable import SMTPServer
 import Testing
+
+@testable import SMTPServer
 
 struct HeaderCase: CustomTestStringConvertible, Sendable {
   var message: String

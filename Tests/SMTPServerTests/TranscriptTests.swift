@@ -9,8 +9,9 @@ import Testing
 
 /// Every dialogue of `Transcripts`. Connections are to port 25 unless a transcript says `as submission` or `as lmtp`.
 ///
-/// Set-up of this target: `given limit NAME NUMBER`, `given any sender is accepted`, `given unknown recipients are made`.
-/// Actions: `do alice has 2 messages`, `do alice's message 1 contains TEXT` (`\r\n` for line ends), `… lacks TEXT`.
+/// Set-up of this target: `given limit NAME NUMBER`, `given any sender is accepted`, `given unknown recipients are
+/// made`. Actions: `do alice has 2 messages`, `do alice's message 1 contains TEXT` (`\r\n` for line ends), `… lacks
+/// TEXT`.
 private let suite = TranscriptSuite(
   beside: #filePath, fileExtension: "smtp",
   given: { phrase, _, world in
@@ -65,7 +66,9 @@ private func look(_ action: String, _ world: TranscriptWorld) async throws -> Bo
   }
   guard let match = action.wholeMatch(of: #/(\S+)'s message (\d+) (contains|lacks) (.+)/#) else { return false }
   let all = try await messages(of: String(match.1), world)
-  guard let number = Int(match.2), number >= 1, number <= all.count else { throw GivenError("there are \(all.count) messages") }
+  guard let number = Int(match.2), number >= 1, number <= all.count else {
+    throw GivenError("there are \(all.count) messages")
+  }
   let text = match.4.replacing("\\r\\n", with: "\r\n").replacing("\\t", with: "\t")
   guard all[number - 1].contains(text) == (match.3 == "contains") else {
     throw GivenError("the message is:\n\(all[number - 1])")

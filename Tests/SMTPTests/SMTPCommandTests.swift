@@ -47,10 +47,13 @@ private let commandCases: [CommandCase] = [
   ok("data", .data), ok("DATA ", .data), ok("Rset", .reset), ok("QUIT", .quit), ok("STARTTLS", .startTLS),
   ok("NOOP anything goes", .noop), ok("VRFY alice", .verify), ok("EXPN list", .expand), ok("HELP me", .help),
   bad("DATA now", .unexpectedArgument), bad("QUIT x", .unexpectedArgument),
-  bad("", .unknownCommand), bad(" EHLO x", .unknownCommand), bad("EHLOX y", .unknownCommand), bad("MAILFROM:<>", .unknownCommand),
-  bad("GET / HTTP/1.1", .foreignProtocol), bad("POST /x HTTP/1.0", .foreignProtocol), bad("PRI * HTTP/2.0", .foreignProtocol),
+  bad("", .unknownCommand), bad(" EHLO x", .unknownCommand), bad("EHLOX y", .unknownCommand),
+  bad("MAILFROM:<>", .unknownCommand),
+  bad("GET / HTTP/1.1", .foreignProtocol), bad("POST /x HTTP/1.0", .foreignProtocol),
+  bad("PRI * HTTP/2.0", .foreignProtocol),
   // control characters
-  bad("NOOP\r", .bareLineEnd), bad("MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>", .bareLineEnd), bad("NOOP \0", .nullOctet),
+  bad("NOOP\r", .bareLineEnd), bad("MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>", .bareLineEnd),
+  bad("NOOP \0", .nullOctet),
   // MAIL
   ok("MAIL FROM:<>", mail("")),
   ok("mail from:<a@b.example>", mail("a@b.example")),
@@ -61,14 +64,26 @@ private let commandCases: [CommandCase] = [
   ok("MAIL FROM:<\"a\\\"b\\\\\"@b.example>", mail("\"a\\\"b\\\\\"@b.example")),
   ok("MAIL FROM:<a@[192.0.2.1]>", mail("a@[192.0.2.1]")),
   ok("MAIL FROM:<a@[IPv6:2001:db8::1]>", mail("a@[IPv6:2001:db8::1]")),
-  ok("MAIL FROM:<a..b.@b.example>", .mail(.mailbox(EmailAddress(localPart: "a..b.", domain: Domain("b.example")!)), MailParameters())),
+  ok(
+    "MAIL FROM:<a..b.@b.example>",
+    .mail(.mailbox(EmailAddress(localPart: "a..b.", domain: Domain("b.example")!)), MailParameters())),
   ok("MAIL FROM:<jö@exämple.test> SMTPUTF8", mail("jö@exämple.test") { $0.usesUTF8 = true }),
-  ok("MAIL FROM:<> BODY=8bitmime SIZE=1000", mail("") { $0.body = .eightBit; $0.size = 1000 }),
+  ok(
+    "MAIL FROM:<> BODY=8bitmime SIZE=1000",
+    mail("") {
+      $0.body = .eightBit
+      $0.size = 1000
+    }),
   ok("MAIL FROM:<> SIZE=99999999999999999999", mail("") { $0.size = .max }),
   ok("MAIL FROM:<> BODY=BINARYMIME", mail("") { $0.body = .binary }),
   ok("MAIL FROM:<> AUTH=<>", mail("") { $0.submitter = [] }),
   ok("MAIL FROM:<> AUTH=e+3Dmc2@example.com", mail("") { $0.submitter = Array("e=mc2@example.com".utf8) }),
-  ok("MAIL FROM:<> RET=hdrs ENVID=QQ+2B1", mail("") { $0.returnedContent = .headers; $0.envelopeID = Array("QQ+1".utf8) }),
+  ok(
+    "MAIL FROM:<> RET=hdrs ENVID=QQ+2B1",
+    mail("") {
+      $0.returnedContent = .headers
+      $0.envelopeID = Array("QQ+1".utf8)
+    }),
   lenient("MAIL FROM:a@b.example", mail("a@b.example")),
   lenient("MAIL FROM: a@b.example SIZE=5", mail("a@b.example") { $0.size = 5 }),
   bad("MAIL FROM:a@b.example", .missingBrackets(.reverse)),
@@ -76,12 +91,14 @@ private let commandCases: [CommandCase] = [
   bad("MAIL FROM <a@b.example>", .missingPath(.reverse)),
   bad("MAIL FROM:<a@b.example", .invalidPath(.reverse)), bad("MAIL FROM:<a@b.example>>", .invalidPath(.reverse)),
   bad("MAIL FROM:<a>", .invalidPath(.reverse)), bad("MAIL FROM:<@b.example>", .invalidPath(.reverse)),
-  bad("MAIL FROM:<a b@b.example>", .invalidPath(.reverse)), bad("MAIL FROM:<a@b.example>SIZE=1", .invalidPath(.reverse)),
+  bad("MAIL FROM:<a b@b.example>", .invalidPath(.reverse)),
+  bad("MAIL FROM:<a@b.example>SIZE=1", .invalidPath(.reverse)),
   bad("MAIL FROM:<\"a@b.example>", .invalidPath(.reverse)),
   bad("MAIL FROM:<" + String(repeating: "a", count: 600) + "@b.example>", .invalidPath(.reverse)),
   bad("MAIL FROM:<> SIZE=-1", .invalidParameter("SIZE")), bad("MAIL FROM:<> SIZE", .invalidParameter("SIZE")),
   bad("MAIL FROM:<> SIZE=999999999999999999999", .invalidParameter("SIZE")),
-  bad("MAIL FROM:<> BODY=9BIT", .invalidParameter("BODY")), bad("MAIL FROM:<> SMTPUTF8=1", .invalidParameter("SMTPUTF8")),
+  bad("MAIL FROM:<> BODY=9BIT", .invalidParameter("BODY")),
+  bad("MAIL FROM:<> SMTPUTF8=1", .invalidParameter("SMTPUTF8")),
   bad("MAIL FROM:<> FOO=1", .unknownParameter("FOO")), bad("MAIL FROM:<> SIZE=1 size=2", .repeatedParameter("SIZE")),
   bad("MAIL FROM:<> =1", .invalidParameter("")), bad("MAIL FROM:<> ENVID=a+b", .invalidParameter("ENVID")),
   bad("MAIL FROM:<> RET=SOME", .invalidParameter("RET")),
@@ -95,7 +112,8 @@ private let commandCases: [CommandCase] = [
   bad("RCPT TO:<a@b.example> NOTIFY=NEVER,DELAY", .invalidParameter("NOTIFY")),
   bad("RCPT TO:<a@b.example> NOTIFY=", .invalidParameter("NOTIFY")),
   bad("RCPT TO:<a@b.example> ORCPT=rfc822", .invalidParameter("ORCPT")),
-  bad("RCPT TO:<a@b.example> SIZE=1", .unknownParameter("SIZE")), bad("RCPT FROM:<a@b.example>", .missingPath(.forward)),
+  bad("RCPT TO:<a@b.example> SIZE=1", .unknownParameter("SIZE")),
+  bad("RCPT FROM:<a@b.example>", .missingPath(.forward)),
   // BDAT
   ok("BDAT 10", .chunk(size: 10, isLast: false)), ok("bdat 0 last", .chunk(size: 0, isLast: true)),
   bad("BDAT", .invalidChunkSize), bad("BDAT -1", .invalidChunkSize), bad("BDAT 1x", .invalidChunkSize),
@@ -104,7 +122,8 @@ private let commandCases: [CommandCase] = [
   ok("AUTH PLAIN", .authenticate(mechanism: "PLAIN", initialResponse: nil)),
   ok("auth login dGVzdA==", .authenticate(mechanism: "LOGIN", initialResponse: Array("dGVzdA==".utf8))),
   ok("AUTH SCRAM-SHA-256-PLUS =", .authenticate(mechanism: "SCRAM-SHA-256-PLUS", initialResponse: Array("=".utf8))),
-  bad("AUTH", .invalidMechanism), bad("AUTH PLA.IN", .invalidMechanism), bad("AUTH AAAAAAAAAAAAAAAAAAAAA", .invalidMechanism),
+  bad("AUTH", .invalidMechanism), bad("AUTH PLA.IN", .invalidMechanism),
+  bad("AUTH AAAAAAAAAAAAAAAAAAAAA", .invalidMechanism),
 ]
 
 @Suite struct SMTPCommandTests {
@@ -127,7 +146,9 @@ private let commandCases: [CommandCase] = [
 
   @Test func `any octets give a command or an error`() {
     var random = SystemRandomNumberGenerator()
-    let words = ["MAIL FROM:<", "RCPT TO:<", ">", "@", "\"", "\\", " SIZE=", " BODY=", ",", ":", "BDAT ", "AUTH ", "EHLO ", "="]
+    let words = [
+      "MAIL FROM:<", "RCPT TO:<", ">", "@", "\"", "\\", " SIZE=", " BODY=", ",", ":", "BDAT ", "AUTH ", "EHLO ", "=",
+    ]
     for _ in 0..<20_000 {
       var line: [UInt8] = []
       for _ in 0..<Int.random(in: 0...8, using: &random) {

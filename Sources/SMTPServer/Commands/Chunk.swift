@@ -26,7 +26,7 @@ extension SMTPSession {
     do throws(SessionEnd) {
       try await take(size, into: &message, transaction)
     } catch {
-      message.discard()
+      abandon(&message, transaction)
       throw error
     }
     if isLast { return try await conclude(message, transaction, greeting) }

@@ -1,3 +1,4 @@
+import Logging
 import MessageFormat
 import Networking
 import SMTP
@@ -33,11 +34,22 @@ extension SMTPSession {
         try await waitForInput(mayStop: false)
       }
     } catch {
-      message.discard()
+      abandon(&message, transaction)
       throw error
     }
     if decoder.hasBareLineEnd { message.refuse(.bareLineEnd) }
     try await conclude(message, transaction, greeting)
+  }
+
+  /// The session ends before the message does: it is not accepted, and the client knows or is gone.
+  func abandon(_ message: inout IncomingMessage, _ transaction: MailTransaction) {
+    message.discard()
+    logger.notice(
+      "message_cut_off",
+      metadata: [
+        "from": "\(transaction.sender)", "msg": "\(transaction.id)", "size": "\(message.size)",
+        "rip": "\(connection.remoteAddress)",
+      ])
   }
 
   /// Ends a session whose message has no end in sight.

@@ -11,7 +11,8 @@ extension SMTPSession {
     guard case .greeted(let greeting) = state else { return try refuse(badSequence) }
     if role == .submission, account == nil {
       // RFC 6409 §4.3, RFC 4954 §6.
-      let text = canStartTLS && availableMechanisms.isEmpty ? "Say STARTTLS, then AUTH first" : "Authentication required"
+      let text =
+        canStartTLS && availableMechanisms.isEmpty ? "Say STARTTLS, then AUTH first" : "Authentication required"
       return try refuse(SMTPReply(530, 5, 7, 0, text))
     }
     if let size = parameters.size, size > services.limits.messageSize {

@@ -52,7 +52,8 @@ extension SMTPSession {
     }
     switch role {
     case .submission:
-      return SMTPReply(550, 5, 7, 1, "This server does not send to other domains yet: \(address.domain) is not served here")
+      return SMTPReply(
+        550, 5, 7, 1, "This server does not send to other domains yet: \(address.domain) is not served here")
     case .exchange, .lmtp:
       logger.notice(
         "relay_refused",
