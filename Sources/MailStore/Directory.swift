@@ -122,7 +122,8 @@ package struct Directory: Sendable {
     return aliasesByKey[key].map { .alias($0.targets) }
   }
 
-  /// True if mail from `address` may be sent by the account: its own, an alias that leads to it, with or without detail.
+  /// True if mail from `address` may be sent by the account: its own, an alias that leads to it, with or without
+  /// detail.
   package func owns(_ account: AccountID, _ address: EmailAddress) -> Bool {
     var seen: Set<String> = []
     var level = [address]

@@ -30,8 +30,8 @@ package struct StoreOptions: Sendable {
   }
 }
 
-/// The one store. Invariants: commit, then publish, then return; a body is flushed before the commit that names it; UIDs are
-/// never reused; counters are exact.
+/// The one store. Invariants: commit, then publish, then return; a body is flushed before the commit that names it;
+/// UIDs are never reused; counters are exact.
 ///
 /// Reads run on a small pool of threads, writes on one; nothing here blocks the caller's thread.
 package final class MailStore: Sendable {
@@ -59,7 +59,8 @@ package final class MailStore: Sendable {
   }
 
   deinit {
-    // Without a close the threads end by themselves, after what is queued; the lock goes with the process's last hold on it.
+    // Without a close the threads end by themselves, after what is queued; the lock goes with the process's last hold
+    // on it.
     writer.requestClose()
     readers.requestStop()
     filePool.requestStop()
@@ -182,7 +183,8 @@ package final class MailStore: Sendable {
   }
 
   /// Makes missing parents too, as real mailboxes.
-  package func createMailbox(_ name: MailboxName, specialUse: SpecialUse?, of account: AccountID) async throws(StoreError)
+  package func createMailbox(_ name: MailboxName, specialUse: SpecialUse?, of account: AccountID)
+    async throws(StoreError)
     -> Mailbox
   {
     try await writer.run { (context) throws(StoreError) in
@@ -190,8 +192,10 @@ package final class MailStore: Sendable {
     }
   }
 
-  /// Renames with all inferiors. Renaming INBOX moves its messages to a new mailbox and leaves it empty.  RFC 9051 §6.3.6.
-  package func renameMailbox(_ name: MailboxName, to newName: MailboxName, of account: AccountID) async throws(StoreError)
+  /// Renames with all inferiors. Renaming INBOX moves its messages to a new mailbox and leaves it empty.  RFC 9051
+  /// §6.3.6.
+  package func renameMailbox(_ name: MailboxName, to newName: MailboxName, of account: AccountID)
+    async throws(StoreError)
   {
     try await writer.run { (context) throws(StoreError) in try context.renameMailbox(name, to: newName, of: account) }
   }
@@ -265,8 +269,8 @@ package final class MailStore: Sendable {
       .sorted { $0.lowerBound < $1.lowerBound }
   }
 
-  /// Takes the right to call messages from `firstRecent` on recent; the next caller gets none of these.  RFC 3501 §2.3.2.
-  /// Only for a mailbox whose index has been asked for.
+  /// Takes the right to call messages from `firstRecent` on recent; the next caller gets none of these.  RFC 3501
+  /// §2.3.2. Only for a mailbox whose index has been asked for.
   package func claimRecent(in mailbox: MailboxID) -> UID { indexes.claimRecent(in: mailbox) }
 
   // MARK: Writing messages
@@ -309,7 +313,8 @@ package final class MailStore: Sendable {
     }
   }
 
-  /// Removes those of `uids` (all where nil) that are there and, with `onlyDeleted`, have `\Deleted`. Returns them in order.
+  /// Removes those of `uids` (all where nil) that are there and, with `onlyDeleted`, have `\Deleted`. Returns them in
+  /// order.
   package func expunge(in mailbox: MailboxID, uids: [UID]?, onlyDeleted: Bool) async throws(StoreError) -> [UID] {
     try await writer.run { (context) throws(StoreError) in
       try context.expunge(in: mailbox, uids: uids, onlyDeleted: onlyDeleted)

@@ -1,6 +1,7 @@
 import MessageFormat
 
-/// A mailbox's place in the hierarchy: levels joined by `/`, NFC UTF-8, `INBOX` in upper case wherever it is the first level.
+/// A mailbox's place in the hierarchy: levels joined by `/`, NFC UTF-8, `INBOX` in upper case wherever it is the first
+/// level.
 package struct MailboxName: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let text: String
 

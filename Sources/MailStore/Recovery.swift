@@ -58,7 +58,8 @@ struct Recovery {
     let tail = file.size - length
     if tail == 0 { return (last, length) }
     if tail < 0 || tail > Self.tailLimit {
-      logger.critical("store_pack_length", metadata: ["pack": "\(last)", "octets": "\(file.size)", "expected": "\(length)"])
+      logger.critical(
+        "store_pack_length", metadata: ["pack": "\(last)", "octets": "\(file.size)", "expected": "\(length)"])
       return (last + 1, 0)
     }
     try file.truncate(to: length)

@@ -1,7 +1,7 @@
 import CSQLite
 
-/// One connection to a database file in WAL mode, with its prepared statements. Used by one thread at a time; never on a
-/// thread that must not block.
+/// One connection to a database file in WAL mode, with its prepared statements. Used by one thread at a time; never on
+/// a thread that must not block.
 ///
 /// SQL is given as literals: each is prepared once for the life of the connection and found again by its address.
 package final class Database {
@@ -40,7 +40,8 @@ package final class Database {
     case .reading:
       try execute("PRAGMA query_only = ON;")
     case .writing:
-      // FULL: a commit is on the disk when it returns. Checkpoints are the caller's to time, so that none stalls a commit.
+      // FULL: a commit is on the disk when it returns. Checkpoints are the caller's to time, so that none stalls a
+      // commit.
       try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
       sqlite3_wal_hook(handle, noteLogSize, Unmanaged.passUnretained(logSize).toOpaque())
     }

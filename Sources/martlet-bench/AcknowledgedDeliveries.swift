@@ -8,8 +8,9 @@ import Synchronization
   import Darwin
 #endif
 
-/// Delivers, changes flags and expunges without end, and says on standard output what was acknowledged, a line each, written
-/// only after the store's answer. Made to be killed: `Tests/Torture/kill` compares the lines with what is there afterwards.
+/// Delivers, changes flags and expunges without end, and says on standard output what was acknowledged, a line each,
+/// written only after the store's answer. Made to be killed: `Tests/Torture/kill` compares the lines with what is there
+/// afterwards.
 ///
 ///     D <mailbox> <uid> <message>     delivered
 ///     F <mailbox> <uid>               flagged

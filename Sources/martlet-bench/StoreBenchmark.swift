@@ -27,7 +27,8 @@ struct StoreBenchmark {
     var accounts: [AccountID] = []
     for number in 0..<50 {
       accounts.append(
-        try await store.addAccount(EmailAddress(localPart: "user\(number)", domain: domain), secrets: [], quota: Quota()))
+        try await store.addAccount(
+          EmailAddress(localPart: "user\(number)", domain: domain), secrets: [], quota: Quota()))
     }
     print("size    writers  messages/s  CPU ms/message  elapsed ms/message  group  ms/group")
     for size in [2_048, 10_240] {
@@ -54,7 +55,8 @@ struct StoreBenchmark {
     func line(size: Int, writers: Int) -> String {
       let columns = [
         "\(size)".padded(8), "\(writers)".padded(9), "\(Int(Double(messages) / elapsed))".padded(12),
-        "\(rounded(cpu / Double(messages) * 1e3))".padded(16), "\(rounded(elapsed / Double(messages) * 1e3))".padded(20),
+        "\(rounded(cpu / Double(messages) * 1e3))".padded(16),
+        "\(rounded(elapsed / Double(messages) * 1e3))".padded(20),
         "\(rounded(group))".padded(7), "\(rounded(groupTime * 1e3))",
       ]
       return columns.joined()

@@ -10,10 +10,14 @@ struct DirectoryTests {
       let store = fixture.store
       let alice = try await fixture.addAccount("Alice")
       let bob = try await fixture.addAccount("bob")
-      try await store.setAlias(Alias(pattern: .address(address("team@example.test")), targets: [address("sub@example.test")]))
       try await store.setAlias(
-        Alias(pattern: .address(address("sub@example.test")), targets: [address("alice@example.test"), address("x@other.test")]))
-      try await store.setAlias(Alias(pattern: .address(address("loop@example.test")), targets: [address("loop@example.test")]))
+        Alias(pattern: .address(address("team@example.test")), targets: [address("sub@example.test")]))
+      try await store.setAlias(
+        Alias(
+          pattern: .address(address("sub@example.test")),
+          targets: [address("alice@example.test"), address("x@other.test")]))
+      try await store.setAlias(
+        Alias(pattern: .address(address("loop@example.test")), targets: [address("loop@example.test")]))
       await #expect(throws: StoreError.addressExists) {
         try await store.setAlias(Alias(pattern: .address(address("BOB@example.test")), targets: []))
       }

@@ -24,12 +24,16 @@ struct DurabilityTests {
   }
 
   @Test func `what was acknowledged is there after a crash, what was not is not`() async throws {
-    try await StoreFixture.with { $0.packSize = 10_000 } _: { fixture in
+    try await StoreFixture.with {
+      $0.packSize = 10_000
+    } _: { fixture in
       let alice = try await fixture.addAccount()
       for round in 0..<4 {
         try await withThrowingTaskGroup(of: Void.self) { group in
           for number in 0..<20 {
-            group.addTask { try await fixture.append(mail("\(round).\(number)", body: String(repeating: "x", count: 700)), of: alice) }
+            group.addTask {
+              try await fixture.append(mail("\(round).\(number)", body: String(repeating: "x", count: 700)), of: alice)
+            }
           }
           try await group.waitForAll()
         }
@@ -82,7 +86,9 @@ struct DurabilityTests {
 
   @Test(arguments: Fault.allCases)
   func `a failing device fails the group, and the store goes on`(fault: Fault) async throws {
-    try await StoreFixture.with { $0.largeBodyThreshold = 4_000 } _: { fixture in
+    try await StoreFixture.with {
+      $0.largeBodyThreshold = 4_000
+    } _: { fixture in
       let alice = try await fixture.addAccount()
       let feed = fixture.store.subscribe(to: alice) {}
       try await fixture.append(mail("before"), of: alice)

@@ -31,7 +31,8 @@ func checkInvariants(of path: String) throws {
     """
     SELECT v.first FROM vanished v JOIN entries e ON e.mailbox = v.mailbox AND e.uid BETWEEN v.first AND v.last
     """, "a vanished message is there")
-  try none("SELECT id FROM bodies WHERE id >= (SELECT value FROM state WHERE name = 'next_id')", "an ID beyond the counter")
+  try none(
+    "SELECT id FROM bodies WHERE id >= (SELECT value FROM state WHERE name = 'next_id')", "an ID beyond the counter")
 
   // Every body is in a record that says so, undamaged.
   var found: [Int64: (pack: Int64, position: Int)] = [:]

@@ -3,11 +3,13 @@ import MessageFormat
 import Testing
 
 struct MailboxTests {
-  @Test(arguments: [
-    ("inbox", "INBOX"), ("Inbox/Sub", "INBOX/Sub"), ("a/inbox", "a/inbox"), ("inboxes", "inboxes"), ("e\u{301}", "é"),
-    ("", nil), ("/a", nil), ("a/", nil), ("a//b", nil), ("a%", nil), ("a*b", nil), ("a\u{7}", nil),
-    (String(repeating: "x", count: 1_001), nil), (String(repeating: "a/", count: 50) + "a", nil),
-  ] as [(String, String?)])
+  @Test(
+    arguments: [
+      ("inbox", "INBOX"), ("Inbox/Sub", "INBOX/Sub"), ("a/inbox", "a/inbox"), ("inboxes", "inboxes"),
+    ("e\u{301}", "é"),
+      ("", nil), ("/a", nil), ("a/", nil), ("a//b", nil), ("a%", nil), ("a*b", nil), ("a\u{7}", nil),
+      (String(repeating: "x", count: 1_001), nil), (String(repeating: "a/", count: 50) + "a", nil),
+    ] as [(String, String?)])
   func `names are checked and normalised`(text: String, name: String?) {
     #expect(MailboxName(text)?.text == name)
   }
@@ -33,7 +35,9 @@ struct MailboxTests {
       let deep = try await store.createMailbox("a/b/c", specialUse: nil, of: alice)
       #expect(try await store.mailbox(named: "a/b", of: alice)?.isSelectable == true)
       await #expect(throws: StoreError.mailboxExists) { try await store.createMailbox("a", specialUse: nil, of: alice) }
-      await #expect(throws: StoreError.mailboxExists) { try await store.createMailbox(.inbox, specialUse: nil, of: alice) }
+      await #expect(throws: StoreError.mailboxExists) {
+        try await store.createMailbox(.inbox, specialUse: nil, of: alice)
+      }
       await #expect(throws: StoreError.mailboxExists) { try await store.renameMailbox("a", to: "Sent", of: alice) }
       await #expect(throws: StoreError.mailboxNotFound) { try await store.renameMailbox("x", to: "y", of: alice) }
       await #expect(throws: StoreError.invalidMailboxName) { try await store.renameMailbox("a", to: "a/d", of: alice) }
@@ -85,7 +89,9 @@ struct MailboxTests {
       try await store.setSubscribed(true, "not/there", of: alice)
       try await store.setSubscribed(false, "Junk", of: alice)
       #expect(
-        try await store.subscriptions(of: alice).map(\.text) == ["INBOX", "Archive", "Drafts", "Sent", "Trash", "not/there"])
+        try await store.subscriptions(of: alice).map(\.text) == [
+          "INBOX", "Archive", "Drafts", "Sent", "Trash", "not/there",
+        ])
       #expect(try await store.mailbox(named: "Junk", of: alice)?.isSubscribed == false)
       #expect(try await store.createMailbox("not/there", specialUse: nil, of: alice).isSubscribed)
     }
@@ -110,7 +116,8 @@ struct MailboxTests {
       #expect(changes.map(\.summary) == ["+1", "+2", "~1", "-2", "list"])
       #expect(feed.drain().isEmpty)
       for _ in 0..<600 {
-        _ = try await fixture.store.changeFlags(in: inbox.id, uids: [1], .remove(MessageFlags(.seen)), unchangedSince: nil)
+        _ = try await fixture.store.changeFlags(
+          in: inbox.id, uids: [1], .remove(MessageFlags(.seen)), unchangedSince: nil)
         _ = try await fixture.store.changeFlags(in: inbox.id, uids: [1], .add(MessageFlags(.seen)), unchangedSince: nil)
       }
       #expect(feed.drain().map(\.summary) == ["lagged"])
@@ -133,7 +140,8 @@ struct MailboxTests {
               let uid = try await fixture.append(mail("\(writer).\(number)"), of: alice)
               if number % 5 == 0 { _ = try await store.expunge(in: inbox.id, uids: [uid], onlyDeleted: false) }
               if number % 3 == 0 {
-                _ = try await store.changeFlags(in: inbox.id, uids: [uid], .add(MessageFlags(.seen)), unchangedSince: nil)
+                _ = try await store.changeFlags(
+                  in: inbox.id, uids: [uid], .add(MessageFlags(.seen)), unchangedSince: nil)
               }
               let index = try await store.index(of: inbox.id)
               #expect(index.uids.contains(uid) == (number % 5 != 0))

@@ -10,7 +10,8 @@ struct MessageTests {
       let uid = try await fixture.append(mail("one"), of: alice, flags: flags)
       #expect(uid == 1)
       let inbox = try await fixture.inbox(of: alice)
-      #expect((inbox.uidNext, inbox.messageCount, inbox.unseenCount, inbox.size) == (2, 1, 0, Int64(mail("one").utf8.count)))
+      #expect(
+        (inbox.uidNext, inbox.messageCount, inbox.unseenCount, inbox.size) == (2, 1, 0, Int64(mail("one").utf8.count)))
       let entry = try await fixture.store.entries(in: inbox.id, uids: [1]).first!
       #expect(entry.flags == MessageFlags([.seen, .flagged], keywords: [Keyword("A"), Keyword("b")]))
       #expect(entry.flags.keywords.map(\.text) == ["A", "b"])
@@ -26,7 +27,9 @@ struct MessageTests {
     }
   }
 
-  @Test(arguments: [(10, 64, 1 << 20), (5_000, 64, 1_000), (200_000, 7_000, 1_000), (200_000, 50_000, 300_000), (0, 1, 10)])
+  @Test(arguments: [
+    (10, 64, 1 << 20), (5_000, 64, 1_000), (200_000, 7_000, 1_000), (200_000, 50_000, 300_000), (0, 1, 10),
+  ])
   func `bodies of any size in any budget`(size: Int, budget: Int, threshold: Int) async throws {
     try await StoreFixture.with {
       $0.stagingBudget = budget
@@ -85,7 +88,8 @@ struct MessageTests {
       let inbox = try await fixture.inbox(of: alice)
       let before = inbox.highestModSequence
       let first = try await fixture.store.changeFlags(
-        in: inbox.id, uids: [2, 4, 99, 2], .add(MessageFlags(.deleted, keywords: [Keyword("$Junk")])), unchangedSince: nil)
+        in: inbox.id, uids: [2, 4, 99, 2], .add(MessageFlags(.deleted, keywords: [Keyword("$Junk")])),
+        unchangedSince: nil)
       #expect(first.states.map(\.uid) == [2, 4])
       #expect(first.states.allSatisfy { $0.modSequence > before })
       // Nothing changes: no new mod-sequence.
@@ -128,7 +132,8 @@ struct MessageTests {
       #expect(copied.uidValidity == archive.uidValidity && archive.messageCount == 2)
       let copy = try await store.entries(in: archive.id, uids: [1])[0]
       let original = try await store.entries(in: inbox.id, uids: [2])[0]
-      #expect(copy.emailID == original.emailID && copy.flags == original.flags && copy.internalDate == original.internalDate)
+      #expect(
+        copy.emailID == original.emailID && copy.flags == original.flags && copy.internalDate == original.internalDate)
       let moved = try await store.move([4, 5], from: inbox.id, to: "Archive", of: alice)
       #expect((moved.source, moved.destination) == ([4, 5], [3, 4]))
       #expect(try await store.index(of: inbox.id).uids == [2])
@@ -136,12 +141,16 @@ struct MessageTests {
       // Into itself.
       #expect(try await store.move([2], from: inbox.id, to: .inbox, of: alice).destination == [6])
       #expect(try await fixture.text(6, in: inbox.id) == mail("2"))
-      await #expect(throws: StoreError.mailboxNotFound) { try await store.copy([6], from: inbox.id, to: "No", of: alice) }
+      await #expect(throws: StoreError.mailboxNotFound) {
+        try await store.copy([6], from: inbox.id, to: "No", of: alice)
+      }
       await #expect(throws: StoreError.overQuota) {
         try await store.copy([1, 2, 3, 4], from: archive.id, to: .inbox, of: alice)
       }
       let bob = try await fixture.addAccount("bob")
-      await #expect(throws: StoreError.mailboxNotFound) { try await store.copy([6], from: inbox.id, to: .inbox, of: bob) }
+      await #expect(throws: StoreError.mailboxNotFound) {
+        try await store.copy([6], from: inbox.id, to: .inbox, of: bob)
+      }
     }
   }
 
@@ -170,7 +179,8 @@ struct MessageTests {
       let alice = try await fixture.addAccount()
       let letters = [
         mail("a", id: "1@x"), mail("b", id: "2@x", references: "<1@x>"), mail("c", id: "9@x"),
-        mail("d", id: "5@x", references: "<3@x> <4@x>"), mail("e", id: "4@x", references: "<3@x>"), mail("f", id: "3@x"),
+        mail("d", id: "5@x", references: "<3@x> <4@x>"), mail("e", id: "4@x", references: "<3@x>"),
+        mail("f", id: "3@x"),
       ]
       for letter in letters { try await fixture.append(letter, of: alice) }
       let inbox = try await fixture.inbox(of: alice)

@@ -12,12 +12,16 @@ struct DatabaseTests {
   @Test func `values, transactions, savepoints and readers`() throws {
     try withPath { path in
       let writer = try Database(path: path, access: .writing)
-      let migrations = [Migration("t", "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c BLOB)"), Migration("u", "CREATE TABLE u (x)")]
+      let migrations = [
+        Migration("t", "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c BLOB)"), Migration("u", "CREATE TABLE u (x)"),
+      ]
       #expect(try writer.migrate([migrations[0]]) == ["t"])
       #expect(try writer.migrate(migrations) == ["u"])
       #expect(try writer.migrate(migrations) == [])
       #expect(try writer.schemaVersion() == 2)
-      let rows: [(Int64?, String?, [UInt8])] = [(1, "", []), (2, "é", [0, 255]), (.max, nil, Array(repeating: 7, count: 100_000))]
+      let rows: [(Int64?, String?, [UInt8])] = [
+        (1, "", []), (2, "é", [0, 255]), (.max, nil, Array(repeating: 7, count: 100_000)),
+      ]
       for (a, b, c) in rows { try writer.run("INSERT INTO t VALUES (?, ?, ?)", [.integer(a), .text(b), .blob(c)]) }
       let reader = try Database(path: path, access: .reading)
       var seen = 0

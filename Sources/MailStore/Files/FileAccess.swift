@@ -122,7 +122,8 @@ final class File: Sendable {
     try access.check(.write(path), path: path)
     var written = 0
     while written < bytes.count {
-      let count = pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset) + off_t(written))
+      let count = pwrite(
+        descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset) + off_t(written))
       if count < 0 {
         if errno == EINTR { continue }
         throw FileError(code: errno, path: path)

@@ -40,7 +40,8 @@ final class BodyReader: Sendable {
       count = fromPrefix.count
       let wanted = max(bodyEnd - bodyStart, 0)
       do throws(FileError) {
-        let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count..<count + wanted])
+        let target = UnsafeMutableRawBufferPointer(
+          rebasing: UnsafeMutableRawBufferPointer(buffer)[count..<count + wanted])
         let read = try file.read(into: target, at: location.position + Int64(bodyStart))
         count += read
         if read < wanted { failure = .corrupt("\(path) ends inside body \(content.bodyID)") }
@@ -66,7 +67,8 @@ final class BodyReader: Sendable {
     // A file dropped here is closed when its last reader is done.
     let dropped: File? = state.withLock { state in
       state.files[path] = Entry(file: file, lastUse: state.uses)
-      guard state.files.count > Self.openLimit, let oldest = state.files.min(by: { $0.value.lastUse < $1.value.lastUse })
+      guard state.files.count > Self.openLimit,
+        let oldest = state.files.min(by: { $0.value.lastUse < $1.value.lastUse })
       else { return nil }
       return state.files.removeValue(forKey: oldest.key)?.file
     }

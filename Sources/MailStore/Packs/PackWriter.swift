@@ -1,7 +1,7 @@
 /// Appends records to the active pack, group by group. Used by the writer's thread alone.
 ///
-/// A group's records gather in one buffer and reach the file in one write and one flush. What was flushed for a group that
-/// then failed is cut off again; where that is not certain, the pack is sealed and a new one begun.
+/// A group's records gather in one buffer and reach the file in one write and one flush. What was flushed for a group
+/// that then failed is cut off again; where that is not certain, the pack is sealed and a new one begun.
 final class PackWriter {
   /// A position to go back to within a group.
   struct Mark {
@@ -110,7 +110,8 @@ final class PackWriter {
     do throws(FileError) {
       try file.flush()
     } catch {
-      // After a failed flush the system may call pages clean that never reached the disk: this file is not trusted again.
+      // After a failed flush the system may call pages clean that never reached the disk: this file is not trusted
+      // again.
       seal()
       throw error
     }
@@ -133,7 +134,8 @@ final class PackWriter {
     hasWritten = false
   }
 
-  /// The next group goes to a new pack. Also after a commit that may or may not come back after a crash: its records stay.
+  /// The next group goes to a new pack. Also after a commit that may or may not come back after a crash: its records
+  /// stay.
   func seal() {
     isSealed = true
     bufferStart = committedEnd

@@ -6,8 +6,8 @@ extension Database {
   func mailbox(_ id: MailboxID) throws(StoreError) -> Mailbox? {
     try one(
       """
-      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen, deleted,
-        size, first_recent, s.name IS NOT NULL
+      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen,
+        deleted, size, first_recent, s.name IS NOT NULL
       FROM mailboxes m LEFT JOIN subscriptions s ON s.account = m.account AND s.name = m.name WHERE m.id = ?
       """, .integer(id.rawValue), row: Mailbox.init)
   }
@@ -15,8 +15,8 @@ extension Database {
   func mailbox(named name: MailboxName, of account: AccountID) throws(StoreError) -> Mailbox? {
     try one(
       """
-      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen, deleted,
-        size, first_recent, s.name IS NOT NULL
+      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen,
+        deleted, size, first_recent, s.name IS NOT NULL
       FROM mailboxes m LEFT JOIN subscriptions s ON s.account = m.account AND s.name = m.name
       WHERE m.account = ? AND m.name = ?
       """, .integer(account.rawValue), .text(name.text), row: Mailbox.init)
@@ -27,8 +27,8 @@ extension Database {
     var result: [Mailbox] = []
     try each(
       """
-      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen, deleted,
-        size, first_recent, s.name IS NOT NULL
+      SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen,
+        deleted, size, first_recent, s.name IS NOT NULL
       FROM mailboxes m LEFT JOIN subscriptions s ON s.account = m.account AND s.name = m.name
       WHERE m.account = ? ORDER BY m.name <> 'INBOX', m.name
       """, .integer(account.rawValue)
@@ -42,7 +42,9 @@ extension Database {
 
   func subscriptions(of account: AccountID) throws(StoreError) -> [MailboxName] {
     var result: [MailboxName] = []
-    try each("SELECT name FROM subscriptions WHERE account = ? ORDER BY name <> 'INBOX', name", .integer(account.rawValue)) {
+    try each(
+      "SELECT name FROM subscriptions WHERE account = ? ORDER BY name <> 'INBOX', name", .integer(account.rawValue)
+    ) {
       result.append(MailboxName(stored: $0.text(0)))
     }
     return result

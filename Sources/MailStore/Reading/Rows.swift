@@ -37,7 +37,8 @@ extension FlagState {
     self.init(
       uid: UID(rawValue: UInt32(truncatingIfNeeded: row.integer(0))),
       flags: MessageFlags(
-        SystemFlags(rawValue: UInt8(truncatingIfNeeded: row.integer(1))), keywords: Keyword.decode(row.optionalText(2))),
+        SystemFlags(rawValue: UInt8(truncatingIfNeeded: row.integer(1))),
+        keywords: Keyword.decode(row.optionalText(2))),
       modSequence: ModSequence(rawValue: row.integer(3)))
   }
 }

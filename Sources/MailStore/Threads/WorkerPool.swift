@@ -1,6 +1,7 @@
 import DequeModule
 
-/// A few threads that do what blocks, each with a context of its own (a database connection). Started when first needed.
+/// A few threads that do what blocks, each with a context of its own (a database connection). Started when first
+/// needed.
 final class WorkerPool<Context>: @unchecked Sendable {
   private typealias Job = (Context?) -> Void
 

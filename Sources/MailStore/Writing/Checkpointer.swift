@@ -1,8 +1,8 @@
 import SQLite
 import Synchronization
 
-/// Moves pages from the write-ahead log into the database file, on a thread and a connection of its own, so that commits do
-/// not wait for it.
+/// Moves pages from the write-ahead log into the database file, on a thread and a connection of its own, so that
+/// commits do not wait for it.
 final class Checkpointer: Sendable {
   private let pool: WorkerPool<Database>
   private let isRunning = Mutex(false)

@@ -51,7 +51,6 @@ extension WriteContext {
     try checkQuota(of: account, bytes: found.reduce(0) { $0 + $1.size }, messages: Int64(found.count))
     let copied = try insert(found, into: &target)
     for entry in found {
-      // A message that a crash of the reader's knowledge left as an orphan is none any more.
       try database.change(
         "UPDATE messages SET entries = entries + 1, orphaned_at = NULL WHERE id = ?", .integer(entry.email.rawValue))
     }
@@ -209,5 +208,7 @@ extension FlagChange {
 
 extension MessageFlags {
   /// Keywords are equal without regard to case; a replacement may still change how they are written.
-  fileprivate func hasSameSpelling(as other: MessageFlags) -> Bool { keywords.map(\.text) == other.keywords.map(\.text) }
+  fileprivate func hasSameSpelling(as other: MessageFlags) -> Bool {
+    keywords.map(\.text) == other.keywords.map(\.text)
+  }
 }

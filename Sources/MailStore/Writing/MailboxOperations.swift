@@ -5,7 +5,8 @@ import SQLite
 extension WriteContext {
   private static let mailboxLimit = 10_000
 
-  func createMailbox(_ name: MailboxName, specialUse: SpecialUse?, of account: AccountID) throws(StoreError) -> Mailbox {
+  func createMailbox(_ name: MailboxName, specialUse: SpecialUse?, of account: AccountID) throws(StoreError) -> Mailbox
+  {
     if let existing = try mailbox(named: name, of: account), existing.isSelectable { throw .mailboxExists }
     let mailbox = try ensureMailbox(name, specialUse: specialUse, of: account)
     note(.mailboxList, of: account)
@@ -13,7 +14,8 @@ extension WriteContext {
   }
 
   /// The mailbox, made with its parents where it is not there, made selectable where it was but a name.
-  func ensureMailbox(_ name: MailboxName, specialUse: SpecialUse? = nil, of id: AccountID) throws(StoreError) -> Mailbox {
+  func ensureMailbox(_ name: MailboxName, specialUse: SpecialUse? = nil, of id: AccountID) throws(StoreError) -> Mailbox
+  {
     if var existing = try mailbox(named: name, of: id) {
       guard !existing.isSelectable else { return existing }
       existing.isSelectable = true
@@ -33,7 +35,9 @@ extension WriteContext {
   }
 
   func insertMailbox(_ name: MailboxName, specialUse: SpecialUse?, of id: AccountID) throws(StoreError) -> Mailbox {
-    let count = try database.one("SELECT count(*) FROM mailboxes WHERE account = ?", .integer(id.rawValue)) { $0.integer(0) }
+    let count = try database.one("SELECT count(*) FROM mailboxes WHERE account = ?", .integer(id.rawValue)) {
+      $0.integer(0)
+    }
     guard (count ?? 0) < Self.mailboxLimit else { throw .tooManyMailboxes }
     let isSubscribed =
       try database.one(
@@ -46,8 +50,8 @@ extension WriteContext {
       firstRecent: UID(rawValue: 1))
     try database.change(
       """
-      INSERT INTO mailboxes (id, account, name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen,
-        deleted, size, first_recent) VALUES (?, ?, ?, ?, 1, ?, 1, 1, 0, 0, 0, 0, 1)
+      INSERT INTO mailboxes (id, account, name, special_use, selectable, uid_validity, uid_next, modseq, messages,
+        unseen, deleted, size, first_recent) VALUES (?, ?, ?, ?, 1, ?, 1, 1, 0, 0, 0, 0, 1)
       """,
       .integer(mailbox.id.rawValue), .integer(id.rawValue), .text(name.text), .text(specialUse?.rawValue),
       .integer(Int64(mailbox.uidValidity.rawValue)))
@@ -165,7 +169,8 @@ extension WriteContext {
       ) { $0.integer(0) }
       guard (count ?? 0) < 2 * Int64(Self.mailboxLimit) else { throw .tooManyMailboxes }
       try database.change(
-        "INSERT OR IGNORE INTO subscriptions (account, name) VALUES (?, ?)", .integer(account.rawValue), .text(name.text))
+        "INSERT OR IGNORE INTO subscriptions (account, name) VALUES (?, ?)", .integer(account.rawValue),
+        .text(name.text))
     } else {
       try database.change(
         "DELETE FROM subscriptions WHERE account = ? AND name = ?", .integer(account.rawValue), .text(name.text))

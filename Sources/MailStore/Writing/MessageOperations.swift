@@ -3,7 +3,8 @@ import SQLite
 
 /// New messages, as they come into mailboxes inside a group.
 extension WriteContext {
-  func append(_ messages: [NewMessage], to name: MailboxName, of account: AccountID) throws(StoreError) -> AppendResult {
+  func append(_ messages: [NewMessage], to name: MailboxName, of account: AccountID) throws(StoreError) -> AppendResult
+  {
     _ = try self.account(account)
     guard let found = try mailbox(named: name, of: account) else { throw .mailboxNotFound }
     guard found.isSelectable else { throw .mailboxNotSelectable }
@@ -71,7 +72,8 @@ extension WriteContext {
         guard mailbox.uidNext.rawValue < .max else { throw .overQuota }
 
         let position: Int
-        if let known = messages.firstIndex(where: { $0.account == recipient.account && $0.prefix == recipient.prefix }) {
+        if let known = messages.firstIndex(where: { $0.account == recipient.account && $0.prefix == recipient.prefix })
+        {
           position = known
         } else {
           let email = EmailID(rawValue: newID())

@@ -1,10 +1,11 @@
 import MessageFormat
 import SQLite
 
-/// What the writer's thread knows while it applies a group: the open transaction, the pack, and the rows it has at hand.
+/// What the writer's thread knows while it applies a group: the open transaction, the pack, and the rows it has at
+/// hand.
 ///
-/// Rows of mailboxes and accounts are changed here and written once at the group's end. A change that fails puts back the
-/// rows it touched; a group that fails forgets them all.
+/// Rows of mailboxes and accounts are changed here and written once at the group's end. A change that fails puts back
+/// the rows it touched; a group that fails forgets them all.
 final class WriteContext {
   struct AccountRow {
     var id: AccountID
@@ -135,7 +136,8 @@ final class WriteContext {
   }
 
   /// The group has failed: nothing of it has happened.
-  /// - Parameter isCertain: false where the commit itself failed, so that after a crash it may turn out to have happened.
+  /// - Parameter isCertain: false where the commit itself failed, so that after a crash it may turn out to have
+  /// happened.
   func abandonGroup(directory: Directory, isCertain: Bool) {
     if isCertain {
       for (spool, path) in movedSpools.reversed() { spool.moveBack(from: path) }
@@ -211,7 +213,8 @@ final class WriteContext {
     let row = try database.one(
       """
       SELECT local_part, domain, quota_bytes, quota_messages,
-        (SELECT sum(size) FROM mailboxes WHERE account = a.id), (SELECT sum(messages) FROM mailboxes WHERE account = a.id),
+        (SELECT sum(size) FROM mailboxes WHERE account = a.id),
+        (SELECT sum(messages) FROM mailboxes WHERE account = a.id),
         last_uid_validity
       FROM accounts a WHERE id = ?
       """, .integer(id.rawValue)

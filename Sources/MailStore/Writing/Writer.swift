@@ -1,7 +1,7 @@
 import DequeModule
 import Logging
-import Metrics
 import MessageFormat
+import Metrics
 import SQLite
 import Synchronization
 
@@ -55,8 +55,8 @@ final class QueuedChange<Value: Sendable>: QueuedWrite {
   }
 }
 
-/// The one thread that writes. It takes all changes that wait, puts each into a savepoint of one transaction, flushes the pack,
-/// commits, publishes, and answers; the next group gathers meanwhile.
+/// The one thread that writes. It takes all changes that wait, puts each into a savepoint of one transaction, flushes
+/// the pack, commits, publishes, and answers; the next group gathers meanwhile.
 final class Writer: @unchecked Sendable {
   private let monitor = Monitor()
   // Guarded by the monitor.
@@ -163,7 +163,9 @@ final class Writer: @unchecked Sendable {
       }
       var group: [QueuedWrite] = []
       var octets = 0
-      while let next = queue.first, group.count < Self.groupChanges, group.isEmpty || octets + next.weight <= Self.groupOctets {
+      while let next = queue.first, group.count < Self.groupChanges,
+        group.isEmpty || octets + next.weight <= Self.groupOctets
+      {
         octets += next.weight
         group.append(next)
         queue.removeFirst()
@@ -194,8 +196,8 @@ final class Writer: @unchecked Sendable {
       try context.database.commit()
     } catch {
       context.database.rollBack()
-      // A full disk stops a commit before its last page is written. After other errors a restart may still find it whole,
-      // so its bodies stay where they are.
+      // A full disk stops a commit before its last page is written. After other errors a restart may still find it
+      // whole, so its bodies stay where they are.
       let isCertain = error.kind == .full
       if !isCertain { mustReopen = true }
       context.abandonGroup(directory: directory, isCertain: isCertain)
