@@ -6,7 +6,7 @@ struct MailboxTests {
   @Test(
     arguments: [
       ("inbox", "INBOX"), ("Inbox/Sub", "INBOX/Sub"), ("a/inbox", "a/inbox"), ("inboxes", "inboxes"),
-    ("e\u{301}", "é"),
+      ("e\u{301}", "é"),
       ("", nil), ("/a", nil), ("a/", nil), ("a//b", nil), ("a%", nil), ("a*b", nil), ("a\u{7}", nil),
       (String(repeating: "x", count: 1_001), nil), (String(repeating: "a/", count: 50) + "a", nil),
     ] as [(String, String?)])
