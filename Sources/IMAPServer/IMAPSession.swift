@@ -7,8 +7,8 @@ package import Networking
 /// One IMAP dialogue: greet, take commands, run them, answer.  RFC 9051, RFC 3501.
 ///
 /// All whole commands that have arrived are run before anything is sent, so a pipelined batch is answered at once and
-/// in order. The session suspends for input in one place (`converse`), where nothing is on the stack but itself; IDLE is a mode
-/// of that place, which is what keeps a thousand idle sessions small.
+/// in order. The session suspends for input in one place (`Dialogue.converse`), where nothing is on the stack but itself; IDLE
+/// is a mode of that place, which is what keeps a thousand idle sessions small.
 package struct IMAPSession {
   let connection: Connection
   let services: IMAPServices
@@ -43,33 +43,70 @@ package struct IMAPSession {
 
   /// Runs until LOGOUT or the end of input.
   package mutating func run() async {
+    let dialogue = Dialogue(session: self)
     do throws(ConnectionError) {
-      try await converse()
+      try await dialogue.converse()
     } catch {
       logger.debug("connection_lost", metadata: ["cause": "\(error)"])
     }
+    self = dialogue.session
     state = .loggedOut
   }
 
-  private mutating func converse() async throws(ConnectionError) {
-    output.appendUntagged("OK", .capability(capabilities), "\(services.hostname) Martlet is ready")
-    while true {
-      while try await step() {}
-      if case .loggedOut = state { return try await flush() }
-      if connection.isStopping, reader.isBetweenCommands { return try await farewell("The server is going down") }
-      if idling != nil { try await tellUpdates(.mayShrink) }
-      try await flush()
-      guard let timeout = timeUntilLogout else { return try await farewell("Logged out for inactivity") }
-      switch await connection.waitForInput(timeout: timeout) {
-      case .bytes:
-        lastInput = services.clock.now()
-        idling?.reminders = 0
-      case .interrupted: break
-      case .timedOut:
-        guard remindIdler() else { return try await farewell("Logged out for inactivity") }
-      case .ended: return
+  /// A task keeps the memory of its deepest call for as long as it lives: what LOGIN and SELECT once needed would cost
+  /// each idling session 20 KB. So the task that waits only waits, and commands run in a task that ends with them.
+  private final class Dialogue: @unchecked Sendable {
+    /// Touched by one task at a time: the one that waits awaits the other.
+    var session: IMAPSession
+
+    init(session: IMAPSession) { self.session = session }
+
+    func converse() async throws(ConnectionError) {
+      var event: InputEvent?
+      while let timeout = try await answer(event).get() {
+        event = await session.connection.waitForInput(timeout: timeout)
       }
     }
+
+    private func answer(_ event: InputEvent?) async -> Result<Duration?, ConnectionError> {
+      await Task<Result<Duration?, ConnectionError>, Never> {
+        do throws(ConnectionError) {
+          return .success(try await session.answer(event))
+        } catch {
+          return .failure(error)
+        }
+      }.value
+    }
+  }
+
+  /// Does what `event` asks for, nil being the beginning: runs all whole commands that have arrived and sends what there is
+  /// to say. Returns how long to wait for more, or nil when the dialogue is over.
+  private mutating func answer(_ event: InputEvent?) async throws(ConnectionError) -> Duration? {
+    switch event {
+    case nil: output.appendUntagged("OK", .capability(capabilities), "\(services.hostname) Martlet is ready")
+    case .bytes:
+      lastInput = services.clock.now()
+      idling?.reminders = 0
+    case .interrupted: break
+    case .timedOut:
+      if !remindIdler() { return try await end("Logged out for inactivity") }
+    case .ended: return nil
+    }
+    while try await step() {}
+    if case .loggedOut = state {
+      try await flush()
+      return nil
+    }
+    if connection.isStopping, reader.isBetweenCommands { return try await end("The server is going down") }
+    if idling != nil { try await tellUpdates(.mayShrink) }
+    try await flush()
+    guard let timeout = timeUntilLogout else { return try await end("Logged out for inactivity") }
+    return timeout
+  }
+
+  private mutating func end(_ reason: String) async throws(ConnectionError) -> Duration? {
+    try await farewell(reason)
+    return nil
   }
 
   /// Takes one command, or one literal's worth, from what has arrived. Returns false when nothing whole is left.

@@ -51,12 +51,8 @@ struct Sessions: Sendable {
     case .smtp: await runSMTP(.exchange, on: connection)
     case .submission, .submissions: await runSMTP(.submission, on: connection)
     case .lmtp: await runSMTP(.lmtp, on: connection)
-    case .imap, .imaps:
-      var session = IMAPSession(connection: connection, services: imap)
-      await session.run()
-    case .pop3, .pop3s:
-      var session = POP3Session(connection: connection, services: pop3)
-      await session.run()
+    case .imap, .imaps: await runIMAP(on: connection)
+    case .pop3, .pop3s: await runPOP3(on: connection)
     }
   }
 
@@ -75,6 +71,22 @@ struct Sessions: Sendable {
     }
   }
 
+  // Each in a function of its own: a task keeps the frames of what it awaits, and one frame with room for the sessions of
+  // all three protocols would cost every idle connection several kilobytes.
+
+  @inline(never)
+  private func runIMAP(on connection: Connection) async {
+    var session = IMAPSession(connection: connection, services: imap)
+    await session.run()
+  }
+
+  @inline(never)
+  private func runPOP3(on connection: Connection) async {
+    var session = POP3Session(connection: connection, services: pop3)
+    await session.run()
+  }
+
+  @inline(never)
   private func runSMTP(_ role: SMTPRole, on connection: Connection) async {
     var session = SMTPSession(connection: connection, role: role, services: smtp)
     await session.run()
