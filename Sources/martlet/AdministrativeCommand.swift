@@ -71,7 +71,9 @@ func printReply(_ reply: AdministrativeReply) {
 }
 
 private func line(_ account: AccountSummary) -> String {
-  var parts = [account.address, "\(account.usage.messages ?? 0) messages", bytes(account.usage.bytes, account.quota.bytes)]
+  var parts = [
+    account.address, "\(account.usage.messages ?? 0) messages", bytes(account.usage.bytes, account.quota.bytes),
+  ]
   if let limit = account.quota.messages { parts[1] += " of \(limit)" }
   if !account.hasPassword { parts.append("no password") }
   if !account.appPasswords.isEmpty { parts.append("app passwords: \(account.appPasswords.joined(separator: ", "))") }
@@ -93,7 +95,8 @@ private func roundedSize(_ size: Int64) -> String {
 }
 
 struct Healthcheck: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Ask the running server whether it is well (exit code 0 or 1).")
+  static let configuration = CommandConfiguration(
+    abstract: "Ask the running server whether it is well (exit code 0 or 1).")
   @OptionGroup var options: AdministrativeOptions
 
   func run() async throws {

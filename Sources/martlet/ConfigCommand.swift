@@ -18,7 +18,8 @@ struct ConfigCommand: ParsableCommand {
       loaded.checkCertificates()
       if json {
         say(
-          martlet.json(["problems": loaded.problems.map(\.description), "warnings": loaded.warnings.map(\.description)]))
+          martlet.json(["problems": loaded.problems.map(\.description), "warnings": loaded.warnings.map(\.description)])
+        )
       } else {
         for problem in loaded.problems { say(problem.description) }
         for warning in loaded.warnings { say("warning: \(warning)") }

@@ -10,7 +10,8 @@ import MessageFormat
 
 struct Dev: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Run the real server at once, for trying things: on loopback, any address receives, any password logs in.",
+    abstract:
+      "Run the real server at once, for trying things: on loopback, any address receives, any password logs in.",
     discussion: """
       The store is in a temporary directory that is removed at the end, unless --data names one. A certificate authority \
       and certificates are made at start. The log goes to standard error.
@@ -38,10 +39,9 @@ struct Dev: AsyncParsableCommand {
 
   func run() async throws {
     let signals = await SignalLoop()
-    let quiet = ConfigurationSources.Override(flag: "martlet dev", path: "log.level", values: ["warning"])
-    let levels = options.logLevel == nil ? [quiet] : []
     // The file of the real server on this machine names the real store, where not any password should do.
-    var loaded = try source.load(levels + options.overrides, usesStandardFile: false)
+    var loaded = try source.load(options.overrides, usesStandardFile: false)
+    if loaded.origins["log.level"] == nil { loaded.configuration.log.level = .warning }
     let isTemporary = loaded.origins["data"] == nil
     if isTemporary {
       do throws(FileProblem) {
@@ -84,8 +84,11 @@ struct Dev: AsyncParsableCommand {
       values["data"] = .text(directory)
       say(json(values))
     } else {
-      let who = user.isEmpty ? "any address, any password" : user.compactMap { DevelopmentUser($0)?.address.description }
-        .joined(separator: ", ")
+      let who =
+        user.isEmpty
+        ? "any address, any password"
+        : user.compactMap { DevelopmentUser($0)?.address.description }
+          .joined(separator: ", ")
       say("receives: any address")
       say("logs in:  \(who)")
       for bound in server.listeners {

@@ -10,14 +10,26 @@ import Testing
   /// Operations in order, and what each is answered: what a person would see.
   static let dialogue: [(AdministrativeOperation, String)] = [
     (.listDomains, "domains []"),
-    (.addAccount(address: "a@example.org", password: "secret", quota: QuotaText()), "failed: example.org is not a domain"),
+    (
+      .addAccount(address: "a@example.org", password: "secret", quota: QuotaText()),
+      "failed: example.org is not a domain"
+    ),
     (.addDomain("Example.ORG"), "done: domain example.org added"),
     (.addDomain("example.org"), "failed: domain example.org: it is there already"),
     (.addDomain("not a domain"), "failed: \"not a domain\" is not a domain"),
     (.addDomain("[192.0.2.1]"), "failed: "),
-    (.addAccount(address: "alice@example.org", password: "secret", quota: QuotaText(bytes: 1_000)), "done: account alice@example.org added"),
-    (.addAccount(address: "Alice@example.org", password: "secret", quota: QuotaText()), "failed: account Alice@example.org: it is there"),
-    (.addAccount(address: "bob@example.org", password: nil, quota: QuotaText()), "done: account bob@example.org added; nobody can log in"),
+    (
+      .addAccount(address: "alice@example.org", password: "secret", quota: QuotaText(bytes: 1_000)),
+      "done: account alice@example.org added"
+    ),
+    (
+      .addAccount(address: "Alice@example.org", password: "secret", quota: QuotaText()),
+      "failed: account Alice@example.org: it is there"
+    ),
+    (
+      .addAccount(address: "bob@example.org", password: nil, quota: QuotaText()),
+      "done: account bob@example.org added; nobody can log in"
+    ),
     (.addAccount(address: "nobody", password: "x", quota: QuotaText()), "failed: \"nobody\" is not an address"),
     (.addAccount(address: "c@example.org", password: "", quota: QuotaText()), "failed: an empty password"),
     (.listAccounts, "accounts alice@example.org+password/1000 bob@example.org/-"),
@@ -28,11 +40,21 @@ import Testing
     (.addAppPassword(address: "alice@example.org", label: "phone"), "app password for phone"),
     (.addAppPassword(address: "alice@example.org", label: "phone"), "failed: alice@example.org already has"),
     (.listAppPasswords(address: "alice@example.org"), "app passwords phone"),
-    (.removeAppPassword(address: "alice@example.org", label: "tablet"), "failed: alice@example.org has no app password"),
-    (.removeAppPassword(address: "alice@example.org", label: "phone"), "done: app password \"phone\" of alice@example.org removed"),
-    (.addAlias(pattern: "info@example.org", targets: ["alice@example.org", "bob@example.org", "alice@example.org"]),
-      "done: alias info@example.org leads to alice@example.org, bob@example.org"),
-    (.addAlias(pattern: "@example.org", targets: ["bob@example.org"]), "done: alias @example.org leads to bob@example.org"),
+    (
+      .removeAppPassword(address: "alice@example.org", label: "tablet"), "failed: alice@example.org has no app password"
+    ),
+    (
+      .removeAppPassword(address: "alice@example.org", label: "phone"),
+      "done: app password \"phone\" of alice@example.org removed"
+    ),
+    (
+      .addAlias(pattern: "info@example.org", targets: ["alice@example.org", "bob@example.org", "alice@example.org"]),
+      "done: alias info@example.org leads to alice@example.org, bob@example.org"
+    ),
+    (
+      .addAlias(pattern: "@example.org", targets: ["bob@example.org"]),
+      "done: alias @example.org leads to bob@example.org"
+    ),
     (.addAlias(pattern: "x@elsewhere.test", targets: ["bob@example.org"]), "failed: elsewhere.test is not a domain"),
     (.addAlias(pattern: "x@example.org", targets: []), "failed: an alias needs"),
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
@@ -50,7 +72,8 @@ import Testing
     let directory = try makeTemporaryDirectory(prefix: "martlet-test")
     defer { removeTree(directory) }
     let store = try await MailStore.open(at: directory)
-    let administration = Administration(store: store, clock: .system, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let administration = Administration(
+      store: store, clock: .system, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     for (operation, expected) in Self.dialogue {
       // As it travels: what cannot be decoded again is not an operation.
       let travelled = try JSONDecoder().decode(AdministrativeOperation.self, from: JSONEncoder().encode(operation))
@@ -82,17 +105,23 @@ import Testing
     let descriptor = open("/dev/null", O_WRONLY)
     let output = LogOutput(
       writer: LogWriter(descriptor: descriptor), format: .logfmt, level: .error, clock: .system)
-    let server = try await RunningServer.start(ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
+    let server = try await RunningServer.start(
+      ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
     #expect(fileMode(controlSocketPath(in: directory)) == 0o600)
     let status = await ask(.status)
     #expect(status.hasPrefix("status mail.example.org ready imap=127.0.0.1:"))
     #expect(!status.contains(":0 "))
     #expect(await ask(.listDomains) == "domains [example.org offline.test]")
-    #expect(await ask(.addAccount(address: "a@example.org", password: "p", quota: QuotaText())) == "done: account a@example.org added")
-    #expect(rawRequest("{\"nonsense\":1}\n", directory) == "{\"failed\":{\"_0\":\"the request is not one that this version knows\"}}")
+    #expect(
+      await ask(.addAccount(address: "a@example.org", password: "p", quota: QuotaText()))
+        == "done: account a@example.org added")
+    #expect(
+      rawRequest("{\"nonsense\":1}\n", directory)
+        == "{\"failed\":{\"_0\":\"the request is not one that this version knows\"}}")
     // A second server is told who holds the store.
     await #expect(throws: StartupError.self) {
-      _ = try await RunningServer.start(ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
+      _ = try await RunningServer.start(
+        ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
     }
     await server.stop()
 
@@ -107,8 +136,10 @@ import Testing
     defer { removeTree(directory) }
     let inbox = "\(directory)/seed/alice@example.test/INBOX"
     try FileManager.default.createDirectory(atPath: "\(inbox)", withIntermediateDirectories: true)
-    try FileManager.default.createDirectory(atPath: "\(directory)/seed/alice@example.test/Archive/2024", withIntermediateDirectories: true)
-    try "Subject: one\nDate: Wed, 17 Jul 1996 02:44:25 -0700\n\nhello\n".write(toFile: "\(inbox)/1.eml", atomically: true, encoding: .utf8)
+    try FileManager.default.createDirectory(
+      atPath: "\(directory)/seed/alice@example.test/Archive/2024", withIntermediateDirectories: true)
+    try "Subject: one\nDate: Wed, 17 Jul 1996 02:44:25 -0700\n\nhello\n".write(
+      toFile: "\(inbox)/1.eml", atomically: true, encoding: .utf8)
     try "Subject: two\r\n\r\nhello\r\n".write(toFile: "\(inbox)/2.eml", atomically: true, encoding: .utf8)
     try "Subject: old\n\n".write(
       toFile: "\(directory)/seed/alice@example.test/Archive/2024/x.eml", atomically: true, encoding: .utf8)
@@ -121,7 +152,9 @@ import Testing
     #expect(try await store.mailbox(named: archive, of: account.id)?.messageCount == 1)
     let entries = try await store.entries(in: mailbox.id, uids: try await store.index(of: mailbox.id).uids)
     let bytes = try await store.read(entries[0].content, range: 0..<entries[0].size)
-    #expect(String(decoding: bytes, as: UTF8.self) == "Subject: one\r\nDate: Wed, 17 Jul 1996 02:44:25 -0700\r\n\r\nhello\r\n")
+    #expect(
+      String(decoding: bytes, as: UTF8.self) == "Subject: one\r\nDate: Wed, 17 Jul 1996 02:44:25 -0700\r\n\r\nhello\r\n"
+    )
     #expect(entries[0].internalDate.imap == "17-Jul-1996 02:44:25 -0700")
     await store.close()
   }

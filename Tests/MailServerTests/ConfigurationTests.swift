@@ -42,7 +42,10 @@ import Testing
       ["f:3:7: tls.certificates: expected key: the path of a PEM file with the private key"]
     ),
     ("hostname: [a, b]\n", ["f:1:11: hostname: expected one value such as mail.example.org"]),
-    ("hostname: under_score!\n", ["f:1:11: hostname: expected a full host name such as mail.example.org, not \"under_score!\""]),
+    (
+      "hostname: under_score!\n",
+      ["f:1:11: hostname: expected a full host name such as mail.example.org, not \"under_score!\""]
+    ),
     ("log: info\n", ["f:1:6: log: expected keys and values"]),
     ("limits:\n  stop_within: 2h\n", ["f:2:16: limits.stop_within: expected a time from 1s to 10m, not \"2h\""]),
     ("log:\n  trace: perhaps\n", ["f:2:10: log.trace: expected true or false, not \"perhaps\""]),

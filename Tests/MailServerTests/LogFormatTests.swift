@@ -9,7 +9,10 @@ import Testing
 @Suite struct LogFormatTests {
   static let lines: [(format: LogFormat, event: String, metadata: [(key: String, value: String)], line: String)] = [
     (.logfmt, "ready", [], "event=ready"),
-    (.logfmt, "auth_failed", [("user", "a@example.org"), ("rip", "192.0.2.1")], "event=auth_failed user=a@example.org rip=192.0.2.1"),
+    (
+      .logfmt, "auth_failed", [("user", "a@example.org"), ("rip", "192.0.2.1")],
+      "event=auth_failed user=a@example.org rip=192.0.2.1"
+    ),
     (.logfmt, "two words", [("empty", ""), ("a b=", "x=y")], "event=\"two words\" empty=\"\" a_b_=\"x=y\""),
     (.logfmt, "e", [("user", "x\r\nlevel=error event=forged")], "event=e user=\"x\\r\\nlevel=error event=forged\""),
     (.logfmt, "e", [("v", "\u{7}\u{1B}\u{7F}é\"\\")], "event=e v=\"\\u0007\\u001b\\u007fé\\\"\\\\\""),
@@ -20,7 +23,8 @@ import Testing
     format: LogFormat, event: String, metadata: [(key: String, value: String)], line: String
   ) {
     let time = Timestamp(microseconds: 1_700_000_000_123_456)
-    let encoded = String(decoding: format.encode(time: time, level: .info, event: event, metadata: metadata), as: UTF8.self)
+    let encoded = String(
+      decoding: format.encode(time: time, level: .info, event: event, metadata: metadata), as: UTF8.self)
     let head =
       format == .logfmt
       ? "time=2023-11-14T22:13:20.123456Z level=info " : "{\"time\":\"2023-11-14T22:13:20.123456Z\",\"level\":\"info\","

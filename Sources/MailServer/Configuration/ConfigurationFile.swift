@@ -125,7 +125,8 @@ private struct FileReader {
   }
 
   private func unknown(_ key: String, among names: [String]) -> String {
-    let hint = suggestion(for: key, among: names).map { "did you mean \($0)?" } ?? "expected \(names.joined(separator: ", "))"
+    let hint =
+      suggestion(for: key, among: names).map { "did you mean \($0)?" } ?? "expected \(names.joined(separator: ", "))"
     return "unknown key \(quoted(key)); \(hint)"
   }
 

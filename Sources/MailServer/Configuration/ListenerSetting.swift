@@ -104,7 +104,8 @@ extension ListenerSetting {
       self.init(service: service, place: .internet(host: "*", port: port))
     } else {
       guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...]) else {
-        throw EntryProblem(expected: "PORT, ADDRESS:PORT, [IPV6]:PORT or /PATH after \(parts[0])=, not \(quoted(place))")
+        throw EntryProblem(
+          expected: "PORT, ADDRESS:PORT, [IPV6]:PORT or /PATH after \(parts[0])=, not \(quoted(place))")
       }
       var host = String(place[..<colon])
       if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -118,7 +119,9 @@ extension ListenerSetting {
     }
     self.init(service: try Self.service(name, field: "protocol"))
     if let path = fields["path"]?.first {
-      guard path.hasPrefix("/") else { throw EntryProblem(field: "path", expected: "an absolute path, not \(quoted(path))") }
+      guard path.hasPrefix("/") else {
+        throw EntryProblem(field: "path", expected: "an absolute path, not \(quoted(path))")
+      }
       guard fields["address"] == nil, fields["port"] == nil else {
         throw EntryProblem(field: "path", expected: "either path or address and port, not both")
       }
@@ -127,7 +130,8 @@ extension ListenerSetting {
       var port = service.port
       if let text = fields["port"]?.first {
         guard let number = UInt16(text) else {
-          throw EntryProblem(field: "port", expected: "a port number from 0 (any free one) to 65535, not \(quoted(text))")
+          throw EntryProblem(
+            field: "port", expected: "a port number from 0 (any free one) to 65535, not \(quoted(text))")
         }
         port = number
       }
@@ -135,7 +139,8 @@ extension ListenerSetting {
     }
     for text in fields["proxies"] ?? [] {
       guard let proxy = TrustedProxy(text) else {
-        throw EntryProblem(field: "proxies", expected: "addresses or networks such as 192.0.2.0/24, not \(quoted(text))")
+        throw EntryProblem(
+          field: "proxies", expected: "addresses or networks such as 192.0.2.0/24, not \(quoted(text))")
       }
       proxies.append(proxy)
     }

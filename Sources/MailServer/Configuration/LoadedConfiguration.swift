@@ -147,13 +147,18 @@ extension LoadedConfiguration {
   }
 
   private func words(_ text: String, of setting: Setting) -> [String] {
-    if case .list = setting.form { text.split(whereSeparator: { " \t,\n".contains($0) }).map(String.init) } else { [text] }
+    if case .list = setting.form {
+      text.split(whereSeparator: { " \t,\n".contains($0) }).map(String.init)
+    } else {
+      [text]
+    }
   }
 
   private mutating func set(_ path: String, to values: [String], from origin: ConfigurationOrigin) {
     guard let setting = Settings.byPath[path] else {
       let hint = suggestion(for: path, among: Settings.all.map(\.path)).map { "; did you mean \($0)?" } ?? ""
-      problems.append(ConfigurationProblem(place: origin.description, path: "", text: "unknown key \(quoted(path))\(hint)"))
+      problems.append(
+        ConfigurationProblem(place: origin.description, path: "", text: "unknown key \(quoted(path))\(hint)"))
       return
     }
     switch setting.form {

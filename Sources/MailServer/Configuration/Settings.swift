@@ -7,7 +7,7 @@ enum Settings {
     Setting(
       path: "hostname",
       about: [
-        "The server's own full name, as its MX record and clients know it. Required.",
+        "The server's own full name, as its MX record and clients know it. Required."
       ],
       example: "mail.example.org",
       change: .restart,
@@ -52,7 +52,8 @@ enum Settings {
       example: "\n" + ListenerService.standard.map { "  - \($0.rawValue)=*:\($0.port)" }.joined(separator: "\n"),
       change: .restart,
       form: .list(fields: ListenerSetting.fieldNames) { configuration, entries in
-        let (listeners, problems) = parsed(entries) { entry throws(EntryProblem) in try ListenerSetting(parsing: entry) }
+        let (listeners, problems) = parsed(entries) { entry throws(EntryProblem) in try ListenerSetting(parsing: entry)
+        }
         configuration.listeners = listeners
         return problems
       },
@@ -152,7 +153,9 @@ enum Settings {
       values: { [$0.log.format.rawValue] }),
     Setting(
       path: "log.trace",
-      about: ["Log the protocol dialogues too, without secrets and bodies. For looking for a fault, not for every day."],
+      about: [
+        "Log the protocol dialogues too, without secrets and bodies. For looking for a fault, not for every day."
+      ],
       example: "false",
       change: .live,
       form: .scalar { configuration, text throws(EntryProblem) in configuration.log.trace = try boolean(text) },

@@ -120,7 +120,8 @@ extension Administration {
   {
     let address = try address(text)
     guard store.directory.isLocal(address.domain) else {
-      throw Refusal("\(address.domain) is not a domain of this server; add it first: martlet domain add \(address.domain)")
+      throw Refusal(
+        "\(address.domain) is not a domain of this server; add it first: martlet domain add \(address.domain)")
     }
     let secrets = if let password { try await secrets(for: password) } else { [StoredSecret]() }
     try await stored("account \(address)") { () throws(StoreError) in
@@ -182,7 +183,9 @@ extension Administration {
   }
 
   private func address(_ text: String) throws(Refusal) -> EmailAddress {
-    guard let address = EmailAddress(text) else { throw Refusal("\(quoted(text)) is not an address such as a@example.org") }
+    guard let address = EmailAddress(text) else {
+      throw Refusal("\(quoted(text)) is not an address such as a@example.org")
+    }
     return address
   }
 

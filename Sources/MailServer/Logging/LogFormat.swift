@@ -51,7 +51,8 @@ package enum LogFormat: String, CaseIterable, Sendable {
 
 /// Bare where nothing in it could be misread, else quoted.
 private func appendLogfmt(_ text: String, to line: inout [UInt8]) {
-  let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x3D && $0 != 0x5C }
+  let isPlain =
+    !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x3D && $0 != 0x5C }
   if isPlain { line.append(text: text) } else { appendQuoted(text, to: &line) }
 }
 

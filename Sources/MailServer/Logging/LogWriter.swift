@@ -68,7 +68,9 @@ package final class LogWriter: Sendable {
           return (state.queue, state.dropped, state.isClosed)
         }
         if !lines.isEmpty { _ = writeAll(lines, to: descriptor) }
-        if dropped > 0 { _ = writeAll(Array("level=warning event=log_lines_dropped count=\(dropped)\n".utf8), to: descriptor) }
+        if dropped > 0 {
+          _ = writeAll(Array("level=warning event=log_lines_dropped count=\(dropped)\n".utf8), to: descriptor)
+        }
         if lines.isEmpty && dropped == 0 {
           if isLast {
             idle.signal()

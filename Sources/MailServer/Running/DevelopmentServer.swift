@@ -96,7 +96,8 @@ package struct DevelopmentServer: Sendable {
     }
     for user in users {
       do throws(StoreError) {
-        try await makeAccount(user.address, secrets: storedSecrets(for: user.password, iterations: Self.iterations), in: store)
+        try await makeAccount(
+          user.address, secrets: storedSecrets(for: user.password, iterations: Self.iterations), in: store)
       } catch {
         throw StartupError("user \(user.address): \(error.inWords)")
       }

@@ -67,7 +67,8 @@ package final class RunningServer: Sendable {
       let sessions = try makeSessions(plan, store: store, tls: tls, clock: clock, output: output)
       for setting in plan.configuration.listeners {
         bound += try await listen(
-          setting, plan: plan, tls: tls, sessions: sessions, descriptor: serviceManager?.sockets[setting.service.rawValue],
+          setting, plan: plan, tls: tls, sessions: sessions,
+          descriptor: serviceManager?.sockets[setting.service.rawValue],
           logger: output.logger(setting.service.rawValue))
       }
       let administration = Administration(store: store, clock: clock, logger: logger)
@@ -134,7 +135,9 @@ package final class RunningServer: Sendable {
   private static func makeSessions(
     _ plan: ServerPlan, store: MailStore, tls: TLSServerContext, clock: WallClock, output: LogOutput
   ) throws(StartupError) -> Sessions {
-    guard let hostname = Domain(plan.hostname) else { throw StartupError("\(quoted(plan.hostname)) is not a host name") }
+    guard let hostname = Domain(plan.hostname) else {
+      throw StartupError("\(quoted(plan.hostname)) is not a host name")
+    }
     let authenticator: Authenticator
     do {
       authenticator = try Authenticator(

@@ -69,7 +69,8 @@ struct ProtocolTrace: Sendable {
         continue
       }
       let shown = direction == .received ? fromClient(line, &side) : fromServer(line, &side)
-      lines.append(String(decoding: shown.prefix(Self.lineLimit), as: UTF8.self) + (shown.count > Self.lineLimit ? "…" : ""))
+      lines.append(
+        String(decoding: shown.prefix(Self.lineLimit), as: UTF8.self) + (shown.count > Self.lineLimit ? "…" : ""))
     }
     if direction == .received { client = side } else { server = side }
     return lines
