@@ -129,8 +129,8 @@ if Context.environment["MARTLET_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "IMAPServer",
-        "POP3Server",
+        "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "SMTPServer",
+        "IMAPServer", "POP3Server",
       ],
       path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))
 }

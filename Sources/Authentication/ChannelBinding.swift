@@ -19,7 +19,8 @@ struct ChannelBinding: Hashable, Sendable {
   }
 }
 
-/// The first field of a SCRAM client's first message, which says what it thinks of channel binding.  RFC 5801 §4, RFC 5802 §7.
+/// The first field of a SCRAM client's first message, which says what it thinks of channel binding.  RFC 5801 §4,
+/// RFC 5802 §7.
 enum GS2BindingFlag: Hashable, Sendable {
   /// `n`: the client knows none.
   case unsupported

@@ -14,10 +14,11 @@ enum CyrusLibrary {
   private static func start() -> Result<Set<String>, CyrusFailure> {
     sasl_set_mutex(newMutex, lockMutex, unlockMutex, freeMutex)
     // The library keeps the pointer, so the callbacks live as long as the process.
-    let callbacks = UnsafeMutablePointer<sasl_callback_t>.allocate(capacity: 3)
+    let callbacks = UnsafeMutablePointer<sasl_callback_t>.allocate(capacity: 4)
     callbacks.initialize(to: martlet_sasl_getopt(answerOption, nil))
     (callbacks + 1).initialize(to: martlet_sasl_log(dropLogLine, nil))
-    (callbacks + 2).initialize(to: martlet_sasl_list_end())
+    (callbacks + 2).initialize(to: martlet_sasl_verifyfile(chooseFile, nil))
+    (callbacks + 3).initialize(to: martlet_sasl_list_end())
     var result = sasl_server_init(callbacks, "martlet")
     guard result == SASL_OK else { return .failure(CyrusFailure("sasl_server_init", result)) }
     result = sasl_auxprop_add_plugin(auxiliaryPluginName, makeAuxiliaryPlugin)
@@ -102,6 +103,16 @@ private func answerOption(
 /// Without this the library writes to syslog. What matters of an exchange is logged by us, with the connection it is of.
 private func dropLogLine(_ context: UnsafeMutableRawPointer?, _ level: CInt, _ message: UnsafePointer<CChar>?) -> CInt {
   SASL_OK
+}
+
+/// The library loads every plug-in it finds, each with libraries of its own (Berkeley DB for one). Only those with the
+/// mechanisms that are offered are let in.
+private func chooseFile(
+  _ context: UnsafeMutableRawPointer?, _ path: UnsafePointer<CChar>?, _ type: sasl_verify_type_t
+) -> CInt {
+  guard type == SASL_VRFY_PLUGIN, let path else { return SASL_OK }
+  let name = String(cString: path).split(separator: "/").last ?? ""
+  return ["plain", "login", "scram"].contains { name.contains($0) } ? SASL_OK : SASL_CONTINUE
 }
 
 private func makeAuxiliaryPlugin(

@@ -11,6 +11,9 @@ static inline sasl_callback_t martlet_sasl_getopt(sasl_getopt_t *proc, void *con
 static inline sasl_callback_t martlet_sasl_log(sasl_log_t *proc, void *context) {
   return (sasl_callback_t){SASL_CB_LOG, (int (*)(void))proc, context};
 }
+static inline sasl_callback_t martlet_sasl_verifyfile(sasl_verifyfile_t *proc, void *context) {
+  return (sasl_callback_t){SASL_CB_VERIFYFILE, (int (*)(void))proc, context};
+}
 static inline sasl_callback_t martlet_sasl_proxy_policy(sasl_authorize_t *proc, void *context) {
   return (sasl_callback_t){SASL_CB_PROXY_POLICY, (int (*)(void))proc, context};
 }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// What libFuzzer runs: one parser, with a property or two that must hold whatever it is fed. A broken property traps, and
-/// libFuzzer keeps the input.
+/// What libFuzzer runs: one parser, with a property or two that must hold whatever it is fed. A broken property traps,
+/// and libFuzzer keeps the input.
 struct EntryPoint: Sendable {
   /// The name given to `Tests/Fuzz/run`, and of the folder its seeds are in.
   let name: String
@@ -9,7 +9,7 @@ struct EntryPoint: Sendable {
 
   static let all: [EntryPoint] = [
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
-    .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .imapCommand, .pop3Command, .packRecord, .sasl,
+    .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .imapCommand, .pop3Command, .packRecord, .sasl,
   ]
 }
 
@@ -32,7 +32,8 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 /// Names of all entry points, for the script that runs them.
 @_cdecl("LLVMFuzzerInitialize")
 public func initialize(
-  _ count: UnsafeMutablePointer<CInt>?, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>?
+  _ count: UnsafeMutablePointer<CInt>?,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>?
 ) -> CInt {
   if getenv("MARTLET_FUZZ_LIST") != nil {
     for entry in EntryPoint.all { print(entry.name) }

@@ -9,7 +9,9 @@ extension EntryPoint {
       _ = Base64.decodeLenient($0)
     }
     precondition(Base64.decode(Base64.encode(bytes)) == bytes)
-    if let decoded = Base64.decode(bytes) { precondition(Base64.encode(decoded) == bytes, "two texts for the same bytes") }
+    if let decoded = Base64.decode(bytes) {
+      precondition(Base64.encode(decoded) == bytes, "two texts for the same bytes")
+    }
     if let text = ModifiedUTF7.decode(bytes) {
       precondition(ModifiedUTF7.decode(ModifiedUTF7.encode(text)) == text, "a name is not read as it was written")
     }

@@ -42,7 +42,9 @@ extension EntryPoint {
   static let addresses = EntryPoint(name: "addresses") { bytes in
     _ = AddressListParser.parse(bytes)
     let text = String(decoding: bytes, as: UTF8.self)
-    if let domain = Domain(text) { precondition(Domain(domain.text) == domain, "a domain is not read as it was written") }
+    if let domain = Domain(text) {
+      precondition(Domain(domain.text) == domain, "a domain is not read as it was written")
+    }
     guard let address = EmailAddress(text) else { return }
     precondition(EmailAddress(address.description) == address, "an address is not read as it was written")
     _ = address.lookupKey

@@ -5,6 +5,7 @@ import SMTP
 @testable import MailStore
 @testable import Networking
 @testable import POP3Server
+@testable import SMTPServer
 
 extension EntryPoint {
   static let smtpCommand = EntryPoint(name: "smtpCommand") { bytes in
@@ -37,6 +38,23 @@ extension EntryPoint {
     return (output, used, decoder.hasBareLineEnd)
   }
 
+  /// The first byte cuts the rest into pieces; what is known of a header must not depend on it.
+  static let smtpHeader = EntryPoint(name: "smtpHeader") { bytes in
+    guard let first = bytes.first else { return }
+    let content = Array(bytes.dropFirst())
+    var whole = HeaderScanner()
+    whole.scan(content, isWhole: true)
+    var growing = HeaderScanner()
+    for end in stride(from: 0, to: content.count, by: Int(first) % 29 + 1) {
+      growing.scan(Array(content[..<end]), isWhole: false)
+    }
+    growing.scan(content, isWhole: true)
+    precondition(whole.isComplete && growing.isComplete && whole.end == growing.end && whole.end <= content.count)
+    precondition(whole.endsWithEmptyLine == growing.endsWithEmptyLine && whole.receivedCount == growing.receivedCount)
+    precondition(whole.from == growing.from && whole.bcc == growing.bcc && whole.deliveredTo == growing.deliveredTo)
+    precondition((whole.from + whole.bcc + whole.deliveredTo).allSatisfy { $0.upperBound <= whole.end && !$0.isEmpty })
+  }
+
   /// The first byte cuts the rest into pieces, which arrive one by one.
   static let imapCommand = EntryPoint(name: "imapCommand") { bytes in
     guard let first = bytes.first else { return }
@@ -62,7 +80,8 @@ extension EntryPoint {
 
   private static func parse(_ command: [UInt8]) {
     var cursor = ByteCursor(command)
-    guard (try? cursor.tag()) != nil, (try? cursor.expectSpace()) != nil, var name = try? cursor.keyword() else { return }
+    guard (try? cursor.tag()) != nil, (try? cursor.expectSpace()) != nil, var name = try? cursor.keyword()
+    else { return }
     if name == "UID" {
       guard (try? cursor.expectSpace()) != nil, let second = try? cursor.keyword() else { return }
       name = "UID " + second
@@ -78,7 +97,8 @@ extension EntryPoint {
     for speaksRev2 in [false, true] {
       var arguments = cursor
       let context = ParsingContext(
-        numbering: fact.numbering, mailboxNames: speaksRev2 ? .utf8 : .modifiedUTF7, speaksRev2: speaksRev2, message: nil)
+        numbering: fact.numbering, mailboxNames: speaksRev2 ? .utf8 : .modifiedUTF7, speaksRev2: speaksRev2,
+        message: nil)
       _ = try? type.init(parsing: &arguments, context)
       precondition(arguments.position <= arguments.end)
     }
@@ -102,7 +122,8 @@ extension EntryPoint {
     var record = PackRecord.encode(kind: .body, bodyID: 1, bodySize: 0, bodyChecksum: 0, placements: [])
     record.removeLast(record.count - PackRecord.headerSize)
     record += bytes.prefix(1 << 20)
-    for shift in 0..<4 { record[24 + shift] = UInt8(truncatingIfNeeded: (record.count - PackRecord.headerSize) >> (8 * shift)) }
+    let metadataSize = record.count - PackRecord.headerSize
+    for shift in 0..<4 { record[24 + shift] = UInt8(truncatingIfNeeded: metadataSize >> (8 * shift)) }
     let sum = record.withUnsafeBytes { all in
       crc32c(
         UnsafeRawBufferPointer(rebasing: all[PackRecord.headerSize...]),
