@@ -6,7 +6,8 @@ import Synchronization
 package enum CredentialPolicy: Sendable {
   /// The store decides.
   case verified
-  /// `dev`: any name that is an address and any password; the account is made on demand. Only PLAIN and LOGIN are offered.
+  /// `dev`: any name that is an address and any password; the account is made on demand. Only PLAIN and LOGIN are
+  /// offered.
   case anyPassword
 }
 

@@ -100,7 +100,8 @@ private func answerOption(
   return SASL_OK
 }
 
-/// Without this the library writes to syslog. What matters of an exchange is logged by us, with the connection it is of.
+/// Without this the library writes to syslog. What matters of an exchange is logged by us, with the connection it is
+/// of.
 private func dropLogLine(_ context: UnsafeMutableRawPointer?, _ level: CInt, _ message: UnsafePointer<CChar>?) -> CInt {
   SASL_OK
 }
@@ -129,8 +130,9 @@ private func makeAuxiliaryPlugin(
   return SASL_OK
 }
 
-/// Serves the secret of the user who authenticates. It is called a second time for the identity to act as, and must find
-/// that too; whether it may be acted as is decided by the proxy policy. A user that does not exist is found like others.
+/// Serves the secret of the user who authenticates. It is called a second time for the identity to act as, and must
+/// find that too; whether it may be acted as is decided by the proxy policy. A user that does not exist is found like
+/// others.
 private func lookUpProperties(
   _ global: UnsafeMutableRawPointer?, _ parameters: UnsafeMutablePointer<sasl_server_params_t>?,
   _ flags: CUnsignedInt, _ user: UnsafePointer<CChar>?, _ length: CUnsignedInt

@@ -1,8 +1,8 @@
 import Cryptography
 import MailStore
 
-/// Secrets of users that don't exist, so that they answer like those that do: the same name always has the same salt, and
-/// checking a password takes as long. No password matches them.
+/// Secrets of users that don't exist, so that they answer like those that do: the same name always has the same salt,
+/// and checking a password takes as long. No password matches them.
 struct DecoySecrets: Sendable {
   private let key: [UInt8]
 
@@ -18,8 +18,8 @@ struct DecoySecrets: Sendable {
       storedKey: derive("stored key"), serverKey: derive("server key"))
   }
 
-  /// A real account answers alike under all spellings of its name, with and without its domain; so does a decoy: case is
-  /// folded, and a bare local part is given one of the domains, always the same one.
+  /// A real account answers alike under all spellings of its name, with and without its domain; so does a decoy: case
+  /// is folded, and a bare local part is given one of the domains, always the same one.
   func canonicalName(_ name: String, domains: [String]) -> String {
     let name = name.lowercased()
     guard !name.utf8.contains(UInt8(ascii: "@")), !domains.isEmpty else { return name }

@@ -3,8 +3,8 @@ import MessageFormat
 /// Counts failed logins by address and by account, and says how long the next refusal is held back and when no more is
 /// checked. A value: failures go in, delays and verdicts come out.
 ///
-/// The whole server is never locked: what is locked is one address, or one account for one address. A loopback address is
-/// never locked either, because a webmail or a proxy on it speaks for everybody.
+/// The whole server is never locked: what is locked is one address, or one account for one address. A loopback
+/// address is never locked either, because a webmail or a proxy on it speaks for everybody.
 struct FailureLimiter: Sendable {
   struct Limits: Sendable {
     /// Failures are forgotten this long after the last one.

@@ -5,8 +5,8 @@ import MailStore
 import MessageFormat
 import Synchronization
 
-/// One login, by whatever mechanism: who it is about, whether the limits let it be checked, and how it ends. Every login
-/// ends here, in `succeed` or `fail`, which count and log it.
+/// One login, by whatever mechanism: who it is about, whether the limits let it be checked, and how it ends. Every
+/// login ends here, in `succeed` or `fail`, which count and log it.
 final class LoginAttempt: CyrusDelegate {
   private enum Identity: Sendable {
     case account(Account)

@@ -45,7 +45,8 @@ enum Mechanism: Hashable, Sendable {
     switch (self, policy) {
     case (.plain, _), (.login, _): context.tls != nil || context.allowsPlaintext
     case (_, .anyPassword): false
-    case (.external, .verified): context.tls.map { $0.peerCertificateIsTrusted && !$0.peerEmailAddresses.isEmpty } ?? false
+    case (.external, .verified):
+      context.tls.map { $0.peerCertificateIsTrusted && !$0.peerEmailAddresses.isEmpty } ?? false
     case (.scram(_, bound: false), .verified): true
     case (.scram(_, bound: true), .verified): context.tls.map { !ChannelBinding.available(in: $0).isEmpty } ?? false
     }

@@ -31,9 +31,9 @@ extension Authenticator {
   }
 }
 
-/// Passwords that were found right a short while ago, for clients that log in for every little thing: some milliseconds of
-/// hashing become some microseconds. Kept is a keyed digest over the password and the account's secrets, so that a
-/// changed or withdrawn password is not found any more.
+/// Passwords that were found right a short while ago, for clients that log in for every little thing: some
+/// milliseconds of hashing become some microseconds. Kept is a keyed digest over the password and the account's
+/// secrets, so that a changed or withdrawn password is not found any more.
 struct VerifiedPasswords: Sendable {
   private static let processKey = randomBytes(32)
   private static let lifetime: Duration = .seconds(300)

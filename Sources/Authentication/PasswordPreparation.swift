@@ -2,9 +2,9 @@ import MessageFormat
 
 /// The octets a password is hashed as: prepared by SASLprep where it is text, as they are where it is not.
 ///
-/// SCRAM clients prepare the password before they hash it (RFC 5802 §2.2), so what is stored is derived from the prepared
-/// form and PLAIN's password is prepared before it is compared (RFC 4616 §4). Characters that SASLprep forbids are let
-/// through: a password that a client sends unprepared then still is the same as the one that was set.
+/// SCRAM clients prepare the password before they hash it (RFC 5802 §2.2), so what is stored is derived from the
+/// prepared form and PLAIN's password is prepared before it is compared (RFC 4616 §4). Characters that SASLprep
+/// forbids are let through: a password that a client sends unprepared then still is the same as the one that was set.
 func preparedPassword(_ octets: [UInt8]) -> [UInt8] {
   if octets.allSatisfy({ $0 < 0x80 }) { return octets }
   guard let text = String(validating: octets, as: UTF8.self) else { return octets }

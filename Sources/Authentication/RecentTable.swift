@@ -1,6 +1,6 @@
-/// A bounded dictionary that forgets what was not touched for longest, in two generations: when the young one is full, the
-/// old one is dropped and the young one takes its place. Every operation takes constant time, and at least the
-/// `capacity / 2` keys touched last are kept.
+/// A bounded dictionary that forgets what was not touched for longest, in two generations: when the young one is
+/// full, the old one is dropped and the young one takes its place. Every operation takes constant time, and at least
+/// the `capacity / 2` keys touched last are kept.
 struct RecentTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private var young: [Key: Value] = [:]
   private var old: [Key: Value] = [:]

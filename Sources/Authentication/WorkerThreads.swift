@@ -4,7 +4,7 @@ import Glibc
 final class WorkerThreads: Sendable {
   private let queue: JobQueue
 
-  /// - Parameter waitingLimit: jobs that may wait; more are turned away, so that a flood of logins cannot eat the memory.
+  /// - Parameter waitingLimit: jobs that may wait; more are turned away, so that a flood of logins eats no memory.
   init(count: Int, waitingLimit: Int) {
     queue = JobQueue(waitingLimit: waitingLimit)
     for _ in 0..<max(count, 1) {

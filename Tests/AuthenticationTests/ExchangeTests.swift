@@ -31,8 +31,8 @@ struct ExchangeTests {
       authenticator.mechanisms(for: makeContext(tls: nil, allowsPlaintext: true)) == scram + ["PLAIN", "LOGIN"])
     #expect(
       authenticator.mechanisms(for: makeContext()) == scram.map { $0 + "-PLUS" } + scram + ["PLAIN", "LOGIN"])
-    #expect(
-      authenticator.mechanisms(for: makeContext(tls: makeTLS(certificateOf: ["alice@example.test"]))).first == "EXTERNAL")
+    let withCertificate = makeContext(tls: makeTLS(certificateOf: ["alice@example.test"]))
+    #expect(authenticator.mechanisms(for: withCertificate).first == "EXTERNAL")
     #expect(!authenticator.allowsPlaintext(makeContext(tls: nil)))
     #expect(authenticator.begin("PLAIN", makeContext(tls: nil)) == nil)
     #expect(authenticator.begin("SCRAM-SHA-1-PLUS", makeContext(tls: nil)) == nil)
@@ -111,7 +111,7 @@ struct ExchangeTests {
     let right = await authenticator.verify(name: "Alice", password: Array("sesame".utf8), makeContext(service: .pop3))
     #expect(right == .success(AuthenticatedAccount(id: Self.alice.id, name: "alice@example.test", mechanism: "USER")))
     #expect(
-      await authenticator.verify(name: "alice", password: Array("x".utf8), makeContext()) == .failure(.invalidCredentials))
+      await authenticator.verify(name: "alice", password: [0x78], makeContext()) == .failure(.invalidCredentials))
     #expect(
       await authenticator.verify(name: "alice", password: Array("sesame".utf8), makeContext(tls: nil))
         == .failure(.notAuthorized))
@@ -124,10 +124,8 @@ struct ExchangeTests {
   @Test("A changed password is the one that counts, at once")
   func changedPassword() async {
     func works(_ password: String) async -> Bool {
-      if case .success = await world.authenticator.verify(name: "alice", password: Array(password.utf8), makeContext()) {
-        return true
-      }
-      return false
+      let password = Array(password.utf8)
+      return (try? await world.authenticator.verify(name: "alice", password: password, makeContext()).get()) != nil
     }
     #expect(await works("sesame"))
     #expect(await works("sesame"))
@@ -303,7 +301,8 @@ struct ExchangeTests {
       name: "alice", password: Array("sesame".utf8), makeContext(from: "198.51.100.1"))
     #expect((try? elsewhere.get()) != nil)
     world.clock.move(to: world.clock.now.advanced(by: .seconds(901)))
-    #expect((try? await world.authenticator.verify(name: "alice", password: Array("sesame".utf8), context).get()) != nil)
+    let later = await world.authenticator.verify(name: "alice", password: Array("sesame".utf8), context)
+    #expect((try? later.get()) != nil)
   }
 
   @Test("Of a refusal's time nothing can be learnt")
