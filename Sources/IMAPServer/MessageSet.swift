@@ -36,7 +36,30 @@ struct MessageSet: Hashable, Sendable {
   var isEmpty: Bool { ranges.isEmpty }
   var count: Int { ranges.reduce(0) { $0 + $1.count } }
   /// Each index, ascending.
-  var indices: some Sequence<Int> { ranges.lazy.joined() }
+  var indices: Indices { Indices(ranges: ranges) }
+
+  /// A type of our own: in an async function the optimiser has made the standard library's lazy one start over for
+  /// ever.
+  struct Indices: Sequence, IteratorProtocol, Sendable {
+    fileprivate let ranges: [Range<Int>]
+    private var position = 0
+    private var offset = 0
+
+    fileprivate init(ranges: [Range<Int>]) { self.ranges = ranges }
+
+    mutating func next() -> Int? {
+      guard position < ranges.count else { return nil }
+      let range = ranges[position]
+      defer {
+        offset += 1
+        if offset == range.count {
+          position += 1
+          offset = 0
+        }
+      }
+      return range.lowerBound + offset
+    }
+  }
 
   /// The indices in groups, ascending.
   var groups: Groups { Groups(rest: ranges[...]) }

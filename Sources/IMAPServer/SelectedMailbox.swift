@@ -3,8 +3,8 @@ import MailStore
 /// The selected mailbox as this session has been told of it.
 ///
 /// Invariants:
-/// - The columns (`uids`, `flags`, …) change in length only in `tell`, between commands. So sequence numbers stay what the
-///   client believes while a command runs, and a message that another session expunged keeps its number until told.
+/// - The columns (`uids`, `flags`, …) change in length only when updates are told. So sequence numbers stay what
+///   the client believes while a command runs, and a message that another session expunged keeps its number until told.
 /// - What has happened since is in `pending`; flags of known messages are already the newest ones in the columns.
 /// - The columns are the store's shared arrays until this session's view differs from them.
 ///
@@ -246,7 +246,8 @@ final class SelectedMailbox {
     return true
   }
 
-  /// The messages whose flags changed, as ascending indices, and forgets them. Of one that is gone there is no need to tell.
+  /// The messages whose flags changed, as ascending indices, and forgets them. Of one that is gone there is no need to
+  /// tell.
   func takeFlagged() -> [Int] {
     guard !pending.flagged.isEmpty else { return [] }
     defer { pending.flagged = [] }

@@ -179,7 +179,8 @@ private let literalHeaders: [(String, String?)] = [
 
 @Test(arguments: literalHeaders.indices) func `a literal is announced at the end of a line`(_ index: Int) {
   let header = LiteralHeader(endOf: Array(literalHeaders[index].0.utf8)).map { header in
-    "\(header.count) \(header.isSynchronizing ? "waits" : "sends") \(header.isBinary ? "binary" : "text") \(header.length)"
+    "\(header.count) \(header.isSynchronizing ? "waits" : "sends") "
+      + "\(header.isBinary ? "binary" : "text") \(header.length)"
   }
   #expect(header == literalHeaders[index].1)
 }
@@ -214,4 +215,24 @@ private let uidSets: [([UInt32], String)] = [
   let names = IMAPCommandTable.facts.map(\.name)
   #expect(Set(names).count == names.count)
   for name in names { #expect(IMAPCommandTable.fact(named: name)?.name == name) }
+}
+
+private let messageSets: [([Range<Int>], [Int])] = [
+  ([], []), ([0..<0, 5..<5], []), ([0..<3], [0, 1, 2]), ([4..<6, 0..<1], [0, 4, 5]),
+  ([0..<3, 1..<2, 2..<5], [0, 1, 2, 3, 4]), ([0..<2, 2..<4], [0, 1, 2, 3]),
+]
+
+@Test(arguments: messageSets.indices) func `a set of messages ascends and has no doubles`(_ index: Int) {
+  let (ranges, indices) = messageSets[index]
+  let set = MessageSet(unordered: ranges)
+  #expect(Array(set.indices) == indices)
+  #expect(set.count == indices.count)
+  #expect(set.ranges == MessageSet(ascending: indices).ranges)
+  #expect((0..<8).filter { set.contains($0) } == indices)
+  for size in 1...6 {
+    var groups = set.groups
+    var taken: [Int] = []
+    while case let group = groups.next(size), !group.isEmpty { taken += group }
+    #expect(taken == indices, "in groups of \(size)")
+  }
 }

@@ -1,13 +1,13 @@
 import Authentication
-import Networking
 import Bytes
 import MailStore
 import MessageFormat
+import Networking
 
 /// `APPEND`, of one message or several.  RFC 9051 §6.3.12, RFC 3502, RFC 3516 §4.4, RFC 7889.
 ///
-/// The reader stops in front of each message; its octets go to the store's stage as they arrive and are never held here.
-/// Nothing is stored unless all of it came.
+/// The reader stops in front of each message; its octets go to the store's stage as they arrive and are never held
+/// here. Nothing is stored unless all of it came.
 struct Append: AuthenticatedCommand {
   let mailbox: MailboxArgument
   private let first: Options
@@ -33,8 +33,8 @@ struct Append: AuthenticatedCommand {
     }
   }
 
-  /// True if `command`, which a literal's header follows, is an APPEND whose mailbox name is there already: then the literal
-  /// is a message.
+  /// True if `command`, which a literal's header follows, is an APPEND whose mailbox name is there already: then the
+  /// literal is a message.
   static func isBeforeMessage(_ command: [UInt8]) -> Bool {
     var cursor = ByteCursor(command)
     do throws(IMAPSyntaxError) {

@@ -41,7 +41,8 @@ extension IMAPSession {
     return true
   }
 
-  /// An idling client has heard nothing for a while: Outlook takes silence for death. False if it has been for too long.
+  /// An idling client has heard nothing for a while: Outlook takes silence for death. False if it has been for too
+  /// long.
   mutating func remindIdler() -> Bool {
     guard let reminders = idling?.reminders, reminders < services.limits.stillHereCount else { return false }
     idling?.reminders += 1

@@ -1,5 +1,5 @@
-import Bytes
 import Authentication
+import Bytes
 import Logging
 
 /// `LOGIN`: the same check and the same failure policy as PLAIN.  RFC 9051 §6.2.3.
@@ -31,7 +31,6 @@ extension IMAPSession {
   mutating func logIn(_ account: AuthenticatedAccount) -> Completion {
     state = .authenticated(account)
     logger[metadataKey: "user"] = "\(account.name)"
-    logger.info("login", metadata: ["mechanism": "\(account.mechanism)", "protocol": "imap"])
     return Completion(.capability(capabilities), "Logged in")
   }
 

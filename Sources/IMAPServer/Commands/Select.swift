@@ -1,7 +1,7 @@
 import Authentication
-import Networking
 import Bytes
 import MailStore
+import Networking
 
 /// `SELECT`.  RFC 9051 §6.3.2, RFC 3501 §6.3.1.
 struct Select: AuthenticatedCommand {

@@ -54,7 +54,8 @@ struct Store: SelectedCommand {
         try await session.flushIfFull()
       }
     }
-    // RFC 2180 §4.2.1: with .SILENT there is nothing to miss. §4.2.3: without, the client waits for flags that don't come.
+    // RFC 2180 §4.2.1: with .SILENT there is nothing to miss. §4.2.3: without, the client waits for flags that don't
+    // come.
     if numbering == .sequenceNumbers, !isSilent, set.indices.contains(where: { mailbox.isGone(at: $0) }) {
       throw .expungeIssued
     }

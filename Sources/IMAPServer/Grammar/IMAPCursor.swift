@@ -3,7 +3,8 @@ import Bytes
 /// The lexical rules of RFC 9051 §9 on a `ByteCursor`.
 ///
 /// The cursor stands on a whole command as it came over the wire, without its final line end: a literal is there as
-/// `{3}`, CRLF, and its three octets. A rule that does not match throws what was expected and names it as the ABNF does.
+/// `{3}`, CRLF, and its three octets. A rule that does not match throws what was expected and names it as the ABNF
+/// does.
 extension ByteCursor {
   /// The error for this place: what was expected, and where.
   func expected(_ what: String) -> IMAPSyntaxError {

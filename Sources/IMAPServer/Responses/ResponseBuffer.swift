@@ -80,8 +80,8 @@ struct ResponseBuffer: Sendable {
     append(rawLiteral: octets)
   }
 
-  /// Octets of stored mail inside a literal. NUL can't stand there (RFC 9051 §9 `CHAR8`), and the count must stay, so it
-  /// is written as 0x80, as Dovecot does; BINARY gives the real one.
+  /// Octets of stored mail inside a literal. NUL can't stand there (RFC 9051 §9 `CHAR8`), and the count must stay, so
+  /// it is written as 0x80, as Dovecot does; BINARY gives the real one.
   mutating func append(rawLiteral octets: some Collection<UInt8>) {
     let start = bytes.count
     bytes.append(contentsOf: octets)
