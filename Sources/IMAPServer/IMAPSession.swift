@@ -7,7 +7,7 @@ package import Networking
 /// One IMAP dialogue: greet, take commands, run them, answer.  RFC 9051, RFC 3501.
 ///
 /// All whole commands that have arrived are run before anything is sent, so a pipelined batch is answered at once and
-/// in order. The session suspends for input in one place (`Dialogue.converse`), where nothing is on the stack but itself;
+/// in order. The session suspends for input in one place (`Dialogue.converse`), where nothing else is on the stack;
 /// IDLE is a mode of that place, which is what keeps a thousand idle sessions small.
 package struct IMAPSession {
   let connection: Connection
@@ -79,8 +79,8 @@ package struct IMAPSession {
     }
   }
 
-  /// Does what `event` asks for, nil being the beginning: runs all whole commands that have arrived and sends what there
-  /// is to say. Returns how long to wait for more, or nil when the dialogue is over.
+  /// Does what `event` asks for, nil being the beginning: runs all whole commands that have arrived and sends what
+  /// there is to say. Returns how long to wait for more, or nil when the dialogue is over.
   private mutating func answer(_ event: InputEvent?) async throws(ConnectionError) -> Duration? {
     switch event {
     case nil: output.appendUntagged("OK", .capability(capabilities), "\(services.hostname) Martlet is ready")
