@@ -194,7 +194,9 @@ package struct AddressListParser {
     let start = position
     while position < end, !isDelimiter(bytes[position]) { position &+= 1 }
     // A stray `)` or `>` is passed over.
-    if position == start { position &+= 1 } else {
+    if position == start {
+      position &+= 1
+    } else {
       words.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<position]))
     }
   }

@@ -2,9 +2,9 @@ import Bytes
 
 /// Text as SEARCH compares it: without case, composition and width.
 ///
-/// Close to `i;unicode-casemap` (RFC 5051): each character is title-cased and then lower-cased, so that `ß`, `ﬁ` and the
-/// two sigmas meet what they are written as, and decomposed canonically. Of the compatibility mappings it has those that
-/// the standard library can tell: full-width forms and the no-break space.
+/// Close to `i;unicode-casemap` (RFC 5051): each character is title-cased and then lower-cased, so that `ß`, `ﬁ` and
+/// the two sigmas meet what they are written as, and decomposed canonically. Of the compatibility mappings, which the
+/// standard library does not have, there are those that matter in mail: full-width forms and the no-break space.
 package enum CaseFolding {
   /// - Parameter text: UTF-8; what is not becomes U+FFFD.
   package static func fold(_ text: [UInt8]) -> [UInt8] {

@@ -8,8 +8,8 @@ import Bytes
 
 /// Turns text of any charset into UTF-8. What cannot be read becomes U+FFFD; nothing fails.  RFC 2978 registry names.
 ///
-/// UTF-8, ASCII and Latin-1 are done here; the rest by the C library's iconv. A decoder keeps its conversion open, so one
-/// for a whole search is cheap; it belongs to one task.
+/// UTF-8, ASCII and Latin-1 are done here; the rest by the C library's iconv. A decoder keeps its conversion open, so
+/// one for a whole search is cheap; it belongs to one task.
 package struct CharsetDecoder: ~Copyable {
   private let kind: Kind
 
@@ -111,13 +111,15 @@ package struct CharsetDecoder: ~Copyable {
         while true {
           var output = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
           var outputLeft = buffer.count
-          let result = inputLeft > 0
-            ? iconv(handle, &input, &inputLeft, &output, &outputLeft)
-            : iconv(handle, nil, nil, &output, &outputLeft)
+          // At the end, what the conversion still holds back is asked for: some charsets compose characters.
+          let isAtEnd = inputLeft == 0
+          let result =
+            isAtEnd
+            ? iconv(handle, nil, nil, &output, &outputLeft) : iconv(handle, &input, &inputLeft, &output, &outputLeft)
           let failure = errno
           text.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<(buffer.count - outputLeft)]))
           guard result == -1 else {
-            if inputLeft == 0 { return }
+            if isAtEnd { return }
             continue
           }
           if failure == E2BIG { continue }
@@ -126,7 +128,6 @@ package struct CharsetDecoder: ~Copyable {
           guard inputLeft > 0 else { return }
           input = input?.advanced(by: 1)
           inputLeft -= 1
-          if inputLeft == 0 { return }
         }
       }
     }

@@ -46,7 +46,9 @@ package struct EmailAddress: Hashable, Sendable, CustomStringConvertible {
   package var lookupKey: String { "\(localPart.lowercased().nfc)@\(domain.text)" }
 
   /// True if the address has non-ASCII characters and so needs SMTPUTF8.
-  package var needsSMTPUTF8: Bool { !localPart.utf8.allSatisfy { $0 < 0x80 } || !domain.text.utf8.allSatisfy { $0 < 0x80 } }
+  package var needsSMTPUTF8: Bool {
+    !localPart.utf8.allSatisfy { $0 < 0x80 } || !domain.text.utf8.allSatisfy { $0 < 0x80 }
+  }
 
   /// RFC 5321 §4.1.2 `Dot-string`, RFC 6531 §3.3.
   private static func isDotString(_ text: some BidirectionalCollection<UInt8>) -> Bool {

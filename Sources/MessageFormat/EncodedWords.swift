@@ -90,7 +90,9 @@ package enum EncodedWords {
       var index = text.startIndex
       while index < text.endIndex {
         let byte = text[index]
-        if byte == 0x3D, index + 2 < text.endIndex, let high = text[index + 1].hexValue, let low = text[index + 2].hexValue {
+        if byte == 0x3D, index + 2 < text.endIndex, let high = text[index + 1].hexValue,
+          let low = text[index + 2].hexValue
+        {
           bytes.append(high << 4 | low)
           index += 3
         } else {

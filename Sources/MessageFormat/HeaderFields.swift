@@ -12,8 +12,8 @@ package struct HeaderField: Hashable, Sendable {
 
 /// The fields of a header, one after the other, as they stand.  RFC 5322 §2.2.
 ///
-/// Takes LF for a line end as well as CRLF. Lines that are no field come out with an empty name. Ends at the blank line or
-/// the end of the bytes; `position` is then where the body begins.
+/// Takes LF for a line end as well as CRLF. Lines that are no field come out with an empty name. Ends at the blank line
+/// or the end of the bytes; `position` is then where the body begins.
 package struct HeaderFields: Sequence, IteratorProtocol {
   private let bytes: UnsafeRawBufferPointer
   private let end: Int

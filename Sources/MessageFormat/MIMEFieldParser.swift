@@ -100,7 +100,7 @@ struct MIMEFieldParser {
       switch byte {
       case 0x22: return text
       case 0x5C where position < end:
-        // Programs of one maker write Windows paths without doubling the backslash; a quoted-pair escapes only what needs it.
+        // Windows paths come without doubled backslashes: a quoted-pair escapes only what needs it.
         if bytes[position] != 0x22, bytes[position] != 0x5C { text.append(0x5C) }
         text.append(bytes[position])
         position &+= 1

@@ -153,9 +153,11 @@ struct MessageParser {
     let start = position + 2
     for level in boundaries.indices.reversed() {
       let boundary = boundaries[level]
-      guard start + boundary.count <= bytes.count, boundary.withUnsafeBytes({ boundary in
-        boundary.elementsEqual(UnsafeRawBufferPointer(rebasing: bytes[start..<start + boundary.count]))
-      }) else { continue }
+      guard start + boundary.count <= bytes.count,
+        boundary.withUnsafeBytes({ boundary in
+          boundary.elementsEqual(UnsafeRawBufferPointer(rebasing: bytes[start..<start + boundary.count]))
+        })
+      else { continue }
       var index = start + boundary.count
       let isClosing = index + 1 < bytes.count && bytes[index] == 0x2D && bytes[index + 1] == 0x2D
       if !isClosing {

@@ -33,8 +33,8 @@ package struct Envelope: Hashable, Sendable {
   package init() {}
 }
 
-/// One element of an IMAP address list. Groups are written with their start (`host` nil, `mailbox` the group's name) and
-/// end (both nil), as RFC 9051 §7.5.2 says.
+/// One element of an IMAP address list. Groups are written with their start (`host` nil, `mailbox` the group's name)
+/// and end (both nil), as RFC 9051 §7.5.2 says.
 package struct EnvelopeAddress: Hashable, Sendable {
   package var name: [UInt8]?
   package var route: [UInt8]?
@@ -57,7 +57,8 @@ package struct MessagePart: Hashable, Sendable {
   package var bodyRange: Range<Int>
   /// Number of lines in the body.  BODYSTRUCTURE `body-fld-lines`.
   package var lineCount: Int
-  /// Lower-case media type and subtype, `text/plain` where absent or broken (`message/rfc822` inside `multipart/digest`).
+  /// Lower-case media type and subtype, `text/plain` where absent or broken (absent inside `multipart/digest`:
+  /// `message/rfc822`).
   package var type: [UInt8]
   package var subtype: [UInt8]
   /// Content-Type parameters in order; names lower-case, values unquoted, RFC 2231 continuations joined.

@@ -1,7 +1,7 @@
 import Bytes
 
 // The store keeps one of these for every message and reads hundreds in a row, so: a version byte, then variable-length
-// integers and strings, no names. Ranges are written as lengths, relative to the part around; common words are one byte.
+// integers and strings, no names. Ranges are lengths, relative to the part around; common words are one byte.
 
 private let formatVersion: UInt8 = 1
 

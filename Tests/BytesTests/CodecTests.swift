@@ -105,7 +105,9 @@ import Testing
 
   @Test func byteClassesFollowTheGrammar() {
     func members(_ byteClass: ByteClass) -> String {
-      String(decoding: (UInt8(0x20)..<0x7F).filter { $0.isIn(byteClass) }.filter { !$0.isIn([.alpha, .digit]) }, as: UTF8.self)
+      String(
+        decoding: (UInt8(0x20)..<0x7F).filter { $0.isIn(byteClass) }.filter { !$0.isIn([.alpha, .digit]) },
+        as: UTF8.self)
     }
     #expect(members(.atext) == "!#$%&'*+-/=?^_`{|}~")
     #expect(members(.atomChar) == "!#$&'+,-./:;<=>?@[^_`|}~")

@@ -74,15 +74,17 @@ private struct ValueReader {
   }
 
   /// What is asked for and how the reply names it, or nil where it is refused.
-  @Test(arguments: [
-    ("BODY[]", "BODY[]"), ("body.peek[header]", "BODY[HEADER]"), ("BODY[1.2.MIME]", "BODY[1.2.MIME]"),
-    ("BODY[TEXT]<5.10>", "BODY[TEXT]<5>"), ("RFC822.TEXT", "RFC822.TEXT"), ("BINARY.SIZE[1.1]", "BINARY.SIZE[1.1]"),
-    ("BINARY[]", "BINARY[]"), ("BODY[HEADER.FIELDS (To \"odd name\")]", "BODY[HEADER.FIELDS (To \"odd name\")]"),
-    ("BODY[1.HEADER.FIELDS.NOT (a)]<0.1>", "BODY[1.HEADER.FIELDS.NOT (a)]<0>"), ("BODY[", nil), ("BODY[]<1>", nil),
-    ("BODY[]<-1.2>", nil), ("BODY[1.]", nil), ("BODY[01.0]", nil), ("BODY[.1]", nil), ("BODY.PEEK", nil), ("BINARY", nil),
-    ("BINARY[HEADER]", nil), ("RFC822.FOO", nil), ("", nil), ("()", nil), ("(FLAGS", nil), ("(ALL)", nil),
-    ("BODY[]<4294967296.1>", nil), ("BODY[HEADER.FIELDS ]", nil), ("BODY[HEADER.FIELDS (a]", nil),
-  ] as [(String, String?)])
+  @Test(
+    arguments: [
+      ("BODY[]", "BODY[]"), ("body.peek[header]", "BODY[HEADER]"), ("BODY[1.2.MIME]", "BODY[1.2.MIME]"),
+      ("BODY[TEXT]<5.10>", "BODY[TEXT]<5>"), ("RFC822.TEXT", "RFC822.TEXT"), ("BINARY.SIZE[1.1]", "BINARY.SIZE[1.1]"),
+      ("BINARY[]", "BINARY[]"), ("BODY[HEADER.FIELDS (To \"odd name\")]", "BODY[HEADER.FIELDS (To \"odd name\")]"),
+      ("BODY[1.HEADER.FIELDS.NOT (a)]<0.1>", "BODY[1.HEADER.FIELDS.NOT (a)]<0>"), ("BODY[", nil), ("BODY[]<1>", nil),
+      ("BODY[]<-1.2>", nil), ("BODY[1.]", nil), ("BODY[01.0]", nil), ("BODY[.1]", nil), ("BODY.PEEK", nil),
+      ("BINARY", nil),
+      ("BINARY[HEADER]", nil), ("RFC822.FOO", nil), ("", nil), ("()", nil), ("(FLAGS", nil), ("(ALL)", nil),
+      ("BODY[]<4294967296.1>", nil), ("BODY[HEADER.FIELDS ]", nil), ("BODY[HEADER.FIELDS (a]", nil),
+    ] as [(String, String?)])
   func contentItemsAreNamedAsAsked(_ text: String, _ label: String?) {
     var cursor = ByteCursor(Array(text.utf8))
     let items = try? cursor.fetchItems()
@@ -127,18 +129,22 @@ private struct ValueReader {
   }
 
   private static let searches: [(String, String)] = [
-    ("ALL", "*"), ("NOT ALL", ""), ("TEXT \"\"", "*"), ("SEEN", ""), ("ON 17-Jul-1996", "*"), ("BEFORE 17-Jul-1996", ""),
+    ("ALL", "*"), ("NOT ALL", ""), ("TEXT \"\"", "*"), ("SEEN", ""), ("ON 17-Jul-1996", "*"),
+    ("BEFORE 17-Jul-1996", ""),
     ("YOUNGER 3335", "*"), ("YOUNGER 3334", ""),
     ("CHARSET UTF-8 SUBJECT grüße", "eight-bit-header encoded-words utf8-headers"),
     ("CHARSET UTF-8 SUBJECT 日本語", "encoded-words"),
     ("CHARSET UTF-8 FROM JØRAN", "eight-bit-header encoded-words utf8-headers"),
     ("TO \"keld jørn simonsen\"", "encoded-words"), ("TO friends", "groups"), ("FROM secretary", ""),
     ("BCC eve@example.com", "groups"), ("CC undisclosed", "groups"), ("HEADER SENDER secretary", "groups"),
-    ("CHARSET UTF-8 BODY \"GRÜSSE AUS KÖLN UND BONN\"", "alternative"), ("CHARSET UTF-8 BODY \"<p>grüße\"", "alternative"),
-    ("BODY \"inner text\"", "message-rfc822"), ("BODY \"the original\"", "message-rfc822"), ("BODY Reporting-MTA", "delivery-status"),
+    ("CHARSET UTF-8 BODY \"GRÜSSE AUS KÖLN UND BONN\"", "alternative"),
+    ("CHARSET UTF-8 BODY \"<p>grüße\"", "alternative"),
+    ("BODY \"inner text\"", "message-rfc822"), ("BODY \"the original\"", "message-rfc822"),
+    ("BODY Reporting-MTA", "delivery-status"),
     ("BODY iVBORw0KGgo", ""), ("TEXT iVBORw0KGgo", ""), ("BODY preamble", ""), ("TEXT \"r2231@\"", "attachment-2231"),
     ("BODY pdf1@example.org", "attachment-2231"), ("BODY \"the € rates\"", "attachment-2231"),
-    ("HEADER X-None \"\"", ""), ("HEADER Message-ID \"\" NOT HEADER DATE \"\"", "folded"), ("HEADER REFERENCES two@", "folded"),
+    ("HEADER X-None \"\"", ""), ("HEADER Message-ID \"\" NOT HEADER DATE \"\"", "folded"),
+    ("HEADER REFERENCES two@", "folded"),
     ("SUBJECT \"a subject that\"", "folded"), ("SUBJECT two", ""), ("SUBJECT \"one\" TO b@", "duplicate-fields"),
     ("SENTON 17-Jul-1996 LARGER 700", "attachment-2231 nested"),
     ("OR (SUBJECT nested) (OR BODY kein BODY \"<b>inner\")", "message-rfc822 nested"),

@@ -8,7 +8,8 @@ enum Corpus {
   static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Corpus")
 
-  static let names: [String] = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))
+  static let names: [String] =
+    (try? FileManager.default.contentsOfDirectory(atPath: folder.path))
     .map { $0.filter { $0.hasSuffix(".eml") }.map { String($0.dropLast(4)) }.sorted() } ?? []
 
   static func message(_ name: String) throws -> [UInt8] {
@@ -118,7 +119,9 @@ func checkInvariants(_ structure: MessageStructure, of message: [UInt8]) {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<50 where !message.isEmpty {
       var broken = message
-      for _ in 0..<4 { broken[Int.random(in: 0..<broken.count, using: &random)] = [0, 10, 13, 34, 40, 45, 58, 61, 255].randomElement()! }
+      for _ in 0..<4 {
+        broken[Int.random(in: 0..<broken.count, using: &random)] = [0, 10, 13, 34, 40, 45, 58, 61, 255].randomElement()!
+      }
       checkInvariants(MessageStructure(parsing: broken), of: broken)
     }
   }
@@ -178,7 +181,8 @@ func checkInvariants(_ structure: MessageStructure, of message: [UInt8]) {
 
   @Test func headerFieldsAreFound() {
     let message = Array(
-      "Received: a\r\nX-Folded: one\r\n two\r\nreceived : b\r\nnot a field\r\nEmpty:\r\n\r\nReceived: not this\r\n".utf8)
+      "Received: a\r\nX-Folded: one\r\n two\r\nreceived : b\r\nnot a field\r\nEmpty:\r\n\r\nReceived: not this\r\n".utf8
+    )
     #expect(HeaderFields.count("Received", in: message) == 2)
     #expect(HeaderFields.first("x-folded", in: message) == Array("one two".utf8))
     #expect(HeaderFields.first("empty", in: message) == [])

@@ -93,7 +93,9 @@ struct Fetch: SelectedCommand {
   private func markSeen(
     _ indices: [Int], in session: IMAPSession, _ mailbox: SelectedMailbox
   ) async throws(IMAPFailure) -> Set<UID> {
-    let unseen = indices.filter { !mailbox.flags[$0].contains(.seen) && !mailbox.isGone(at: $0) }.map { mailbox.uids[$0] }
+    let unseen = indices.filter { !mailbox.flags[$0].contains(.seen) && !mailbox.isGone(at: $0) }.map {
+      mailbox.uids[$0]
+    }
     if unseen.isEmpty { return [] }
     let store = session.services.store
     _ = try await fromStore(

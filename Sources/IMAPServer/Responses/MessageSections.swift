@@ -58,7 +58,8 @@ struct MessageSections {
 
   /// The prefix is part of the header that it stands before.
   private func headerRange(of part: MessagePart) -> Range<Int> {
-    part.headerRange.lowerBound == 0 ? 0..<content.prefix.count + part.headerRange.upperBound : shifted(part.headerRange)
+    part.headerRange.lowerBound == 0
+      ? 0..<content.prefix.count + part.headerRange.upperBound : shifted(part.headerRange)
   }
 
   private func shifted(_ range: Range<Int>) -> Range<Int> {
@@ -75,9 +76,11 @@ extension ContentItem.Section {
     header.withUnsafeBytes { bytes in
       for field in HeaderFields(bytes) {
         let name = UnsafeRawBufferPointer(rebasing: bytes[field.name])
-        let isNamed = !name.isEmpty && names.contains { wanted in
-          wanted.count == name.count && wanted.withUnsafeBytes { equal($0, name) }
-        }
+        let isNamed =
+          !name.isEmpty
+          && names.contains { wanted in
+            wanted.count == name.count && wanted.withUnsafeBytes { equal($0, name) }
+          }
         if isNamed != isInverted { selected.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[field.range])) }
       }
     }

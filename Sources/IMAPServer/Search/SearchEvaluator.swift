@@ -2,7 +2,7 @@ import MailStore
 import MessageFormat
 
 /// Finds the messages that a search key is true of, reading of each message only what its answer depends on: the
-/// session's columns first, then entries and envelopes of hundreds of messages at a time, then single headers and bodies.
+/// session's columns first, then entries and envelopes of hundreds of messages at a time, then headers and bodies.
 struct SearchEvaluator {
   private let key: SearchKey
   private let mailbox: SelectedMailbox
