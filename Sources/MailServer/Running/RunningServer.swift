@@ -181,7 +181,7 @@ package final class RunningServer: Sendable {
     do {
       listener = try await Listener.start(configuration, logger: logger, session: run)
     } catch {
-      throw StartupError("cannot listen on \(setting.text): \(error)")
+      throw StartupError("\(setting.service.rawValue): \(error)")
     }
     var actual = setting
     var bound: [Bound] = []

@@ -9,6 +9,8 @@ import UnixSignals
 /// Runs a server until it is told to stop: SIGTERM and SIGINT stop it, a second one ends it at once, SIGHUP reloads.
 package struct SignalLoop: Sendable {
   private let signals: UnixSignalsSequence
+  /// A second signal sooner than this is an echo of the first.
+  private static let pause = Duration.seconds(1)
 
   /// From here on signals are kept for `run`, also those that come while the server starts.
   package init() async {
@@ -28,14 +30,15 @@ package struct SignalLoop: Sendable {
         return false
       }
       group.addTask {
-        var isStopping = false
+        var began: ContinuousClock.Instant?
         for await signal in signals {
           if signal == .sighup {
             if let loaded = reload() { server.reload(loaded) }
-          } else if isStopping {
-            _exit(1)
+          } else if let began {
+            // timeout(1) and some supervisors tell the process and its group: the same request twice.
+            if began.duration(to: .now) > Self.pause { _exit(1) }
           } else {
-            isStopping = true
+            began = .now
             stop.yield()
           }
         }
