@@ -116,7 +116,7 @@ extension ResponseBuffer {
 
   /// A word of MIME: always a quoted string, because clients expect `"7BIT"`, and in upper case, as the RFC prints it.
   private mutating func appendUppercase(_ word: [UInt8]) {
-    guard word.count <= 1000, word.allSatisfy({ $0.isIn(.plainQuoted) }) else { return append(string: word) }
+    guard word.count <= 1000, word.allAre(in: .plainQuoted) else { return append(string: word) }
     bytes.append(0x22)
     for byte in word { bytes.append(byte.asciiUppercased) }
     bytes.append(0x22)

@@ -49,9 +49,7 @@ extension ResponseBuffer {
   /// `nstring`, quick for what nearly all fields are: short ASCII without anything to escape.
   mutating func appendField(_ value: [UInt8]?) {
     guard let value else { return append("NIL") }
-    guard value.count <= 1000, value.withUnsafeBytes({ $0.allSatisfy { $0.isIn(.plainQuoted) } }) else {
-      return append(string: value)
-    }
+    guard value.count <= 1000, value.allAre(in: .plainQuoted) else { return append(string: value) }
     bytes.append(0x22)
     bytes.append(contentsOf: value)
     bytes.append(0x22)
