@@ -12,6 +12,8 @@ package struct Configuration: Sendable {
   package var listeners = ListenerService.standard.map { ListenerSetting(service: $0) }
   /// Empty: the server makes a self-signed certificate and keeps it in the data directory.
   package var certificates: [CertificateFiles] = []
+  /// PEM file of the authorities whose client certificates log in by SASL EXTERNAL. Nil: clients are not asked for one.
+  package var clientAuthorities: String?
   package var limits = ServerLimits()
   package var log = LogSettings()
 

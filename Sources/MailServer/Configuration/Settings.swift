@@ -80,6 +80,18 @@ enum Settings {
       },
       values: { $0.certificates.map { "\($0.chain):\($0.key)" } }),
     Setting(
+      path: "tls.client_authorities",
+      about: [
+        "A PEM file of authorities. Clients are then asked for a certificate, and one of theirs with an account's address in",
+        "it logs in by SASL EXTERNAL. A client with none, or with an unknown one, goes on as before.",
+      ],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.clientAuthorities = text.isEmpty ? nil : text
+      },
+      values: { [$0.clientAuthorities ?? ""] }),
+    Setting(
       path: "limits.message_size",
       about: ["The largest message, in and out (KB, MB, GB; KiB, MiB, GiB)."],
       example: "50MiB",

@@ -22,6 +22,12 @@ func loadCertificates(_ configuration: Configuration, hostname: String, clock: W
   return certificates
 }
 
+/// Whether clients are asked for a certificate, and whose they may be.
+func loadClientAuthorities(_ configuration: Configuration) throws(FileProblem) -> TLSServerContext.ClientCertificates {
+  guard let path = configuration.clientAuthorities else { return .notRequested }
+  return .requested(trusted: [try readFileBytes(path, limit: 1 << 20)])
+}
+
 /// Ten years: nobody renews what nobody has asked for.
 private let validDays = 3_650
 

@@ -126,7 +126,8 @@ package final class RunningServer: Sendable {
       certificates = try loadCertificates(plan.configuration, hostname: plan.hostname, clock: clock, logger: logger)
     }
     do {
-      return try TLSServerContext(certificates: certificates)
+      return try TLSServerContext(
+        certificates: certificates, clientCertificates: try loadClientAuthorities(plan.configuration))
     } catch {
       throw StartupError("the certificates cannot be used: \(error)")
     }

@@ -1,11 +1,14 @@
 """`martlet serve` as a real server: strict, with accounts made by commands while it runs."""
 import base64
+import imaplib
 import json
 import os
 import poplib
 import re
 import smtplib
+import ssl
 import subprocess
+import tempfile
 import time
 
 from harness import HOST, PASSWORD, Failure, Server, binary, case, check, command, equal, message
@@ -219,3 +222,41 @@ def log(start):
     check("event=trace" in text and "from=client" in text, "no trace of the dialogues")
     for secret in (PASSWORD, "a wrong one", "do not log this line", plain, plain.rstrip("="), password):
         check(secret not in text, "the log has:", secret)
+
+
+def client_certificate(folder, name, address, authority=None):
+    """Makes a key and a certificate with an address in it, by `authority` or by itself, and returns both files' path."""
+    key, certificate, both = (os.path.join(folder, f"{name}.{kind}") for kind in ("key", "pem", "both"))
+    signed = ["-CA", authority + ".pem", "-CAkey", authority + ".key"] if authority else []
+    command("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+    command("openssl", "req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", certificate + ".csr",
+            "-addext", f"subjectAltName=email:{address}",
+            "-addext", "basicConstraints=critical,CA:" + ("FALSE" if authority else "TRUE"))
+    command("openssl", "x509", "-req", "-in", certificate + ".csr", "-copy_extensions", "copy", "-days", "2",
+            *(signed or ["-signkey", key]), "-out", certificate)
+    with open(both, "wb") as file:
+        for part in (certificate, key):
+            with open(part, "rb") as source:
+                file.write(source.read())
+    return both
+
+
+@case("serve: a client certificate of a known authority logs in by EXTERNAL, an unknown one does no harm", own_server=True)
+def external(start):
+    with tempfile.TemporaryDirectory() as folder:
+        client_certificate(folder, "authority", "ca@example.test")
+        known = client_certificate(folder, "known", "alice@example.test", os.path.join(folder, "authority"))
+        unknown = client_certificate(folder, "unknown", "alice@example.test")
+        server = start("--set", "tls.client_authorities=" + os.path.join(folder, "authority.pem"), kind=Serve)
+        server.account("alice@example.test")
+        for both, offered in ((known, True), (unknown, False), (None, False)):
+            context = ssl.create_default_context(cafile=server.ca)
+            if both:
+                context.load_cert_chain(both)
+            with imaplib.IMAP4_SSL(HOST, server.ports["imaps"], ssl_context=context) as client:
+                equal("AUTH=EXTERNAL" in client.capabilities, offered, f"EXTERNAL is offered to {both}")
+                if offered:
+                    equal(client.authenticate("EXTERNAL", lambda _: b"")[0], "OK", "the login by certificate")
+                else:
+                    equal(client.login("alice@example.test", PASSWORD)[0], "OK", "the login by password")
+                equal(client.select()[0], "OK", "SELECT")
