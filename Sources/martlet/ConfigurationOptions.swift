@@ -35,7 +35,8 @@ struct ConfigurationOptions: ParsableArguments {
       }
     }
     if let data { overrides.append(.init(flag: "--data", path: "data", values: [data])) }
-    var file = config ?? environment["MARTLET_CONFIG"]
+    // A variable set to nothing, as compose files leave it, names no file.
+    var file = config ?? environment["MARTLET_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
     if file == nil, usesStandardFile, access(Self.standardPath, F_OK) == 0 { file = Self.standardPath }
     return ConfigurationSources(file: file, environment: environment, overrides: overrides + more)
   }
