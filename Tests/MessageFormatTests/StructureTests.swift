@@ -233,5 +233,8 @@ func checkInvariants(_ structure: MessageStructure, of message: [UInt8]) {
   }
 }
 
-/// A public mailing-list archive, named by the environment where there is one.
-private let archive = ProcessInfo.processInfo.environment["MARTLET_MBOX"] ?? "/work/shared/corpora/list-2002.mbox.gz"
+/// A public mailing-list archive: what the environment names, else one in `shared/corpora` beside the checkout.
+private let archive =
+  ProcessInfo.processInfo.environment["MARTLET_MBOX"]
+  ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  .appendingPathComponent("../shared/corpora/list-2002.mbox.gz").standardized.path
