@@ -59,27 +59,11 @@ struct MessageSet: Hashable, Sendable {
       }
       return range.lowerBound + offset
     }
-  }
 
-  /// The indices in groups, ascending.
-  var groups: Groups { Groups(rest: ranges[...]) }
-
-  /// Gives out the indices of a set some at a time, for commands that read while they answer.
-  struct Groups {
-    fileprivate var rest: ArraySlice<Range<Int>>
-
-    /// The next indices, at most `count`; none at the end.
+    /// The next indices, at most `count`, for commands that read while they answer; none at the end.
     mutating func next(_ count: Int) -> [Int] {
       var indices: [Int] = []
-      while let range = rest.first, indices.count < count {
-        let taken = range.prefix(count - indices.count)
-        indices.append(contentsOf: taken)
-        if taken.count < range.count {
-          rest[rest.startIndex] = range.dropFirst(taken.count)
-        } else {
-          rest.removeFirst()
-        }
-      }
+      while indices.count < count, let index = next() { indices.append(index) }
       return indices
     }
   }

@@ -230,7 +230,7 @@ private let messageSets: [([Range<Int>], [Int])] = [
   #expect(set.ranges == MessageSet(ascending: indices).ranges)
   #expect((0..<8).filter { set.contains($0) } == indices)
   for size in 1...6 {
-    var groups = set.groups
+    var groups = set.indices
     var taken: [Int] = []
     while case let group = groups.next(size), !group.isEmpty { taken += group }
     #expect(taken == indices, "in groups of \(size)")

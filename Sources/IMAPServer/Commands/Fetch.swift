@@ -33,19 +33,19 @@ struct Fetch: SelectedCommand {
     }
 
     let count = FetchBatch.count(for: items)
-    var groups = set.groups
+    var rest = set.indices
     func read(_ indices: [Int]) -> Task<Result<FetchBatch, StoreError>, Never> {
       FetchBatch.read(
         indices.map { mailbox.uids[$0] }, in: mailbox.id, for: items, source, from: session.services.store)
     }
     var isMissing = false
-    var indices = groups.next(count)
+    var indices = rest.next(count)
     var reading = read(indices)
     while !indices.isEmpty {
       let madeSeen = setsSeen ? try await markSeen(indices, in: session, mailbox) : []
       let result = await reading.value
       let current = indices
-      indices = groups.next(count)
+      indices = rest.next(count)
       if !indices.isEmpty { reading = read(indices) }
       switch result {
       case .failure(let error): throw .store(error)
