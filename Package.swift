@@ -106,7 +106,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "MailServer", "MessageFormat", log,
+        "MailServer", "MailStore", "MessageFormat", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -19,8 +19,10 @@ struct AdministrativeOptions: ParsableArguments {
     let directory = try source.load().configuration.dataDirectory
     let output = LogOutput(
       writer: LogWriter(descriptor: STDERR_FILENO), format: .logfmt, level: .warning, clock: .system)
+    let bar = ProgressBar()
     let reply = await administer(
-      operation, dataDirectory: directory, clock: .system, logger: output.logger("command"))
+      operation, dataDirectory: directory, clock: .system, logger: output.logger("command"), progress: bar.show)
+    bar.end()
     output.close()
     if case .failed(let text) = reply {
       if json { say(MartletJSON.failure(text)) }
@@ -37,6 +39,7 @@ enum MartletJSON {
 
   static func text(of reply: AdministrativeReply) -> String {
     switch reply {
+    case .progress(let progress): json(progress)
     case .done(let text): json(["done": text])
     case .status(let status): json(status)
     case .domains(let domains): json(domains)
@@ -53,6 +56,8 @@ enum MartletJSON {
 /// Replies as a person reads them: one thing a line.
 func printReply(_ reply: AdministrativeReply) {
   switch reply {
+  // Shown while the operation runs, by the progress bar.
+  case .progress: break
   case .done(let text): say(text)
   case .status(let status):
     say("martlet \(status.version) on \(status.hostname), \(status.connections) connections")
@@ -85,7 +90,7 @@ private func bytes(_ used: Int64?, _ limit: Int64?) -> String {
   return limit.map { "\(used) of \(shownSize(Int($0)))" } ?? used
 }
 
-private func roundedSize(_ size: Int64) -> String {
+func roundedSize(_ size: Int64) -> String {
   switch size {
   case ..<10_000: "\(size) B"
   case ..<10_000_000: "\(size / 1_000) KB"

@@ -164,7 +164,7 @@ import Testing
   }
 
   private func rawRequest(_ text: String, _ directory: String) -> String? {
-    guard let socket = try? LocalSocket(connectingTo: controlSocketPath(in: directory)), socket.send(Array(text.utf8)),
+    guard var socket = try? LocalSocket(connectingTo: controlSocketPath(in: directory)), socket.send(Array(text.utf8)),
       let line = socket.readLine(limit: 10_000, seconds: 10)
     else { return nil }
     return String(decoding: line, as: UTF8.self)
@@ -174,6 +174,7 @@ import Testing
 extension AdministrativeReply {
   fileprivate var summary: String {
     switch self {
+    case .progress(let progress): "progress: \(progress.phase)"
     case .done(let text): "done: \(text)"
     case .failed(let text): "failed: \(text)"
     case .status(let status):

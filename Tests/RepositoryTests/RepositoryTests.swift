@@ -24,7 +24,7 @@ import Testing
       "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery", "SMTPServer",
       "IMAPServer", "POP3Server",
     ],
-    "martlet": ["MailServer", "MessageFormat"],
+    "martlet": ["MailServer", "MailStore", "MessageFormat"],
     "martlet-bench": ["MailStore", "MessageFormat"],
   ]
 

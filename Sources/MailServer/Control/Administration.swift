@@ -17,16 +17,22 @@ package struct Administration: Sendable {
     self.logger = logger
   }
 
-  /// `status` is the server's own matter and is not answered here.
-  package func perform(_ operation: AdministrativeOperation) async -> AdministrativeReply {
+  /// `status` is the server's own matter and is not answered here. A long operation ends early, where it can, when the
+  /// task is cancelled.
+  /// - Parameter progress: told how far a long operation is.
+  package func perform(
+    _ operation: AdministrativeOperation, progress: @escaping ProgressHandler = { _ in }
+  ) async -> AdministrativeReply {
     do throws(Refusal) {
-      return try await reply(to: operation)
+      return try await reply(to: operation, progress)
     } catch {
       return .failed(error.text)
     }
   }
 
-  private func reply(to operation: AdministrativeOperation) async throws(Refusal) -> AdministrativeReply {
+  private func reply(
+    to operation: AdministrativeOperation, _ progress: @escaping ProgressHandler
+  ) async throws(Refusal) -> AdministrativeReply {
     switch operation {
     case .status: throw Refusal("no server is running")
     case .addDomain(let name): return try await addDomain(name)

@@ -1,3 +1,5 @@
+package import MailStore
+
 /// What an administrator can ask for. Commands make one; the running server performs it, or the command itself where no
 /// server holds the store.
 package enum AdministrativeOperation: Codable, Hashable, Sendable {
@@ -36,6 +38,8 @@ package struct QuotaText: Codable, Hashable, Sendable {
 }
 
 package enum AdministrativeReply: Codable, Hashable, Sendable {
+  /// How far a long operation is; any number of these come before the reply itself.
+  case progress(OperationProgress)
   /// In words, for a person.
   case done(String)
   case status(ServerStatus)

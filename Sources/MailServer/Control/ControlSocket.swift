@@ -1,15 +1,19 @@
 import Bytes
 import FoundationEssentials
 import Logging
+package import MailStore
 import Networking
 
-/// The running server's side of the control socket: one JSON request a line, one JSON reply a line.
+/// The running server's side of the control socket: one JSON request a line, one JSON reply a line. Before the reply to
+/// a long operation come lines of progress. A client that goes away cancels its operation.
 ///
 /// The socket is in the data directory, which only its owner can enter: whoever can open it may do everything.
 struct ControlSession {
   let connection: Connection
-  let perform: @Sendable (AdministrativeOperation) async -> AdministrativeReply
+  let perform: @Sendable (AdministrativeOperation, @escaping ProgressHandler) async -> AdministrativeReply
 
+  /// Between two lines of progress.
+  private static let progressInterval = Duration.milliseconds(100)
   /// An alias may have thousands of targets; nothing else comes near.
   private static let lineLimit = 1 << 20
   /// A command sends its request at once and goes away after the reply.
@@ -34,7 +38,27 @@ struct ControlSession {
     guard let operation = try? JSONDecoder().decode(AdministrativeOperation.self, from: Data(line)) else {
       return await send(.failed("the request is not one that this version knows"))
     }
-    return await send(await perform(operation))
+    // Only the newest is of interest, and the reply comes last.
+    let (replies, continuation) = AsyncStream.makeStream(
+      of: AdministrativeReply.self, bufferingPolicy: .bufferingNewest(1))
+    let perform = perform
+    let task = Task {
+      continuation.yield(await perform(operation) { continuation.yield(.progress($0)) })
+      continuation.finish()
+    }
+    var lastProgress: ContinuousClock.Instant?
+    for await reply in replies {
+      if case .progress = reply {
+        let now = ContinuousClock.now
+        if let lastProgress, now - lastProgress < Self.progressInterval { continue }
+        lastProgress = now
+      }
+      guard await send(reply) else {
+        task.cancel()
+        return false
+      }
+    }
+    return true
   }
 
   private func send(_ reply: AdministrativeReply) async -> Bool {
@@ -52,17 +76,21 @@ struct ControlSession {
 package func controlSocketPath(in dataDirectory: String) -> String { "\(dataDirectory)/control.sock" }
 
 /// Asks the server that holds the data directory. Nil where none answers there.
-package func askServer(_ operation: AdministrativeOperation, dataDirectory: String, seconds: Int = 60)
-  -> AdministrativeReply?
-{
-  guard let socket = try? LocalSocket(connectingTo: controlSocketPath(in: dataDirectory)),
+/// - Parameter seconds: how long to wait for each line: for the next report of progress, or the reply.
+package func askServer(
+  _ operation: AdministrativeOperation, dataDirectory: String, seconds: Int = 60, progress: ProgressHandler = { _ in }
+) -> AdministrativeReply? {
+  guard var socket = try? LocalSocket(connectingTo: controlSocketPath(in: dataDirectory)),
     let request = try? JSONEncoder().encode(operation), socket.send(Array(request) + [0x0A])
   else { return nil }
-  guard let line = socket.readLine(limit: 64 << 20, seconds: seconds) else {
-    return .failed("the server took the request and gave no reply within \(seconds) seconds")
+  while true {
+    guard let line = socket.readLine(limit: 64 << 20, seconds: seconds) else {
+      return .failed("the server took the request and gave no reply within \(seconds) seconds")
+    }
+    guard let reply = try? JSONDecoder().decode(AdministrativeReply.self, from: Data(line)) else {
+      return .failed("the server's reply is not one that this version knows")
+    }
+    guard case .progress(let reported) = reply else { return reply }
+    progress(reported)
   }
-  guard let reply = try? JSONDecoder().decode(AdministrativeReply.self, from: Data(line)) else {
-    return .failed("the server's reply is not one that this version knows")
-  }
-  return reply
 }

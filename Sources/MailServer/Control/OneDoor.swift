@@ -1,13 +1,14 @@
 package import Logging
-import MailStore
+package import MailStore
 package import MessageFormat
 
 /// Has an operation done: by the server that holds the store, else by opening the store here. Either way it is the same
 /// code that does it.
 package func administer(
-  _ operation: AdministrativeOperation, dataDirectory: String, clock: WallClock, logger: Logger
+  _ operation: AdministrativeOperation, dataDirectory: String, clock: WallClock, logger: Logger,
+  progress: @escaping ProgressHandler = { _ in }
 ) async -> AdministrativeReply {
-  if let reply = askServer(operation, dataDirectory: dataDirectory) { return reply }
+  if let reply = askServer(operation, dataDirectory: dataDirectory, progress: progress) { return reply }
   if operation == .status { return .failed("no server is running on \(dataDirectory)") }
   let store: MailStore
   do throws(StoreError) {
@@ -17,7 +18,7 @@ package func administer(
   } catch {
     return .failed("\(dataDirectory): \(error.inWords)")
   }
-  let reply = await Administration(store: store, clock: clock, logger: logger).perform(operation)
+  let reply = await Administration(store: store, clock: clock, logger: logger).perform(operation, progress: progress)
   await store.close()
   return reply
 }

@@ -208,8 +208,9 @@ package final class RunningServer: Sendable {
     let path = controlSocketPath(in: plan.configuration.dataDirectory)
     unlink(path)
     let hostname = plan.hostname
-    let perform: @Sendable (AdministrativeOperation) async -> AdministrativeReply = { operation in
-      guard operation == .status else { return await administration.perform(operation) }
+    let perform: @Sendable (AdministrativeOperation, @escaping ProgressHandler) async -> AdministrativeReply = {
+      operation, progress in
+      guard operation == .status else { return await administration.perform(operation, progress: progress) }
       return .status(
         ServerStatus(
           version: martletVersion, hostname: hostname, isReady: true,

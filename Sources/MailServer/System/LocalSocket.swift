@@ -7,6 +7,8 @@
 /// A unix socket from the side of the one who connects; blocking, for commands and for telling the service manager.
 struct LocalSocket: ~Copyable {
   private let descriptor: Int32
+  /// Read, and not given out as a line yet.
+  private var rest: [UInt8] = []
 
   enum Kind {
     case stream
@@ -23,20 +25,24 @@ struct LocalSocket: ~Copyable {
   borrowing func send(_ bytes: [UInt8]) -> Bool { writeAll(bytes, to: descriptor) }
 
   /// Reads up to and without the next LF, or to the end; nil where nothing came in time.
-  borrowing func readLine(limit: Int, seconds: Int) -> [UInt8]? {
+  mutating func readLine(limit: Int, seconds: Int) -> [UInt8]? {
     var time = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-    var line: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16_384)
-    while line.count <= limit {
+    var searched = 0
+    while searched <= limit {
+      if let end = rest[searched...].firstIndex(of: 0x0A) {
+        defer { rest.removeSubrange(...end) }
+        return Array(rest[..<end])
+      }
+      searched = rest.count
       let count = read(descriptor, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return line.isEmpty ? nil : line }
-      if let end = chunk[..<count].firstIndex(of: 0x0A) {
-        line.append(contentsOf: chunk[..<end])
-        return line
+      guard count > 0 else {
+        defer { rest = [] }
+        return rest.isEmpty ? nil : rest
       }
-      line.append(contentsOf: chunk[..<count])
+      rest.append(contentsOf: chunk[..<count])
     }
     return nil
   }
