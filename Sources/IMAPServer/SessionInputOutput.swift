@@ -21,6 +21,7 @@ extension IMAPSession {
     } catch {
       throw .connectionLost(error)
     }
+    output.reserve()
   }
 
   /// `* BYE`, and no more commands.

@@ -236,6 +236,12 @@ package final class MailStore: Sendable {
     return try await read { (database) throws(StoreError) in try database.entries(in: mailbox, uids: uids) }
   }
 
+  /// As `entries`, with the structures of the bodies.
+  package func describedEntries(in mailbox: MailboxID, uids: [UID]) async throws(StoreError) -> DescribedEntries {
+    guard !uids.isEmpty else { return DescribedEntries() }
+    return try await read { (database) throws(StoreError) in try database.describedEntries(in: mailbox, uids: uids) }
+  }
+
   /// The structures of the bodies, in the order asked.
   package func structures(of contents: [ContentReference]) async throws(StoreError) -> [MessageStructure] {
     guard !contents.isEmpty else { return [] }

@@ -31,6 +31,13 @@ package struct MessageEntry: Sendable {
   }
 }
 
+/// Entries and the structures of their bodies, matched by position.
+package struct DescribedEntries: Sendable {
+  package var entries: [MessageEntry] = []
+  package var structures: [EncodedStructure] = []
+  package init() {}
+}
+
 /// Where the bytes of a message are. What a client sees is `prefix` followed by the body.
 package struct ContentReference: Hashable, Sendable {
   /// Trace fields added on the way in (`Return-Path`, `Delivered-To`, `Received`), each ended by CRLF.

@@ -12,6 +12,16 @@ enum MIMEToken {
     "audio", "video", "size", "filename*", "creation-date", "modification-date", "iso-8859-15", "ISO-8859-15",
   ].map { Array($0.utf8) }
 
+  /// The words once more, in memory that stays.
+  private nonisolated(unsafe) static let memory: [UnsafeRawBufferPointer] = words.map { word in
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: word.count, alignment: 1)
+    copy.copyBytes(from: word)
+    return UnsafeRawBufferPointer(copy)
+  }
+
+  /// The word at `index`, in memory that stays; nil where there is none.
+  static func memory(at index: Int) -> UnsafeRawBufferPointer? { index < memory.count ? memory[index] : nil }
+
   /// Open addressing over the words, by length, first and last byte; 0 is empty.
   private static let slots: [UInt8] = {
     var slots = [UInt8](repeating: 0, count: 256)

@@ -2,6 +2,23 @@ import Bytes
 import Testing
 
 @Suite struct CodecTests {
+  @Test(arguments: [0, 7, 10, 99, 100, 4_294_967_295, Int.max, -1, -120, Int.min])
+  func decimalsAreWhatStringWrites(_ value: Int) {
+    var bytes: [UInt8] = []
+    bytes.append(decimal: value)
+    #expect(String(decoding: bytes, as: UTF8.self) == String(value))
+    var more: [UInt8] = [0x2D]
+    more.append(decimal: UInt64(value.magnitude))
+    #expect(String(decoding: more, as: UTF8.self) == "-" + String(value.magnitude))
+  }
+
+  @Test func bytesAreAppendedOnceMore() {
+    var bytes = Array("abcdef".utf8)
+    bytes.append(copyOf: 2..<5)
+    bytes.append(copyOf: 9..<9)
+    #expect(bytes == Array("abcdefcde".utf8))
+  }
+
   @Test(arguments: [
     ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
     ("foobar", "Zm9vYmFy"), ("\0\u{1}\u{7F}", "AAF/"),

@@ -40,15 +40,22 @@ private struct ValueReader {
 @Suite struct FetchSearchTests {
   @Test(arguments: names)
   func structureOfHardMailIsWellFormed(_ name: String) throws {
-    let structure = MessageStructure(parsing: try message(name))
+    let structure = EncodedStructure(MessageStructure(parsing: try message(name)).encoded())
     for isExtended in [true, false] {
       var buffer = ResponseBuffer()
-      buffer.append(structure.root, isExtended: isExtended)
+      let isWhole: Void? = structure.read { (reader) throws(StructureReader.Damaged) in
+        try reader.skipEnvelope()
+        try buffer.appendBody(&reader, isExtended: isExtended)
+      }
+      #expect(isWhole != nil)
       var reader = ValueReader(cursor: ByteCursor(buffer.bytes))
       #expect(reader.value() && reader.cursor.isAtEnd)
     }
     var buffer = ResponseBuffer()
-    buffer.append(structure.envelope)
+    let isWhole: Void? = structure.read { (reader) throws(StructureReader.Damaged) in
+      try buffer.appendEnvelope(&reader)
+    }
+    #expect(isWhole != nil)
     var reader = ValueReader(cursor: ByteCursor(buffer.bytes))
     #expect(reader.value() && reader.cursor.isAtEnd)
   }
@@ -63,7 +70,9 @@ private struct ValueReader {
     for first in UInt32(1)...4 {
       for path in [[], [first]] + (UInt32(1)...4).map({ [first, $0] }) + [[first, 1, 1]] {
         for section in [ContentItem.Section.header(path), .text(path), .mime(path), .part(path)] {
-          guard let range = sections.range(of: section) else { continue }
+          let found = sections.range(of: section)
+          #expect(MessageSections.range(of: section, in: EncodedStructure(structure.encoded()), content) == found)
+          guard let range = found else { continue }
           #expect(range.lowerBound >= 0 && range.upperBound <= content.size)
         }
       }

@@ -77,7 +77,7 @@ struct Fetch: SelectedCommand {
   }
 
   private func respond(
-    _ index: Int, _ entry: MessageEntry?, _ structure: MessageStructure?, _ contents: [[UInt8]?], _ madeSeen: Set<UID>,
+    _ index: Int, _ entry: MessageEntry?, _ structure: EncodedStructure?, _ contents: [[UInt8]?], _ madeSeen: Set<UID>,
     to session: inout IMAPSession, _ mailbox: SelectedMailbox
   ) async throws(IMAPFailure) {
     let uid = mailbox.uids[index]

@@ -5,7 +5,7 @@ import MessageFormat
 struct FetchBatch: Sendable {
   private(set) var entries: [MessageEntry] = []
   /// One for each entry if the items need them, else none.
-  private(set) var structures: [MessageStructure] = []
+  private(set) var structures: [EncodedStructure] = []
   /// For each entry, the octets of each content item; nil where they are many, and for the response to read.
   private(set) var contents: [[[UInt8]?]] = []
 
@@ -27,8 +27,13 @@ struct FetchBatch: Sendable {
     Task {
       var batch = FetchBatch()
       do throws(StoreError) {
-        batch.entries = try await store.entries(in: mailbox, uids: uids)
-        if source == .structure { batch.structures = try await store.structures(of: batch.entries.map { $0.content }) }
+        if source == .structure {
+          let described = try await store.describedEntries(in: mailbox, uids: uids)
+          batch.entries = described.entries
+          batch.structures = described.structures
+        } else {
+          batch.entries = try await store.entries(in: mailbox, uids: uids)
+        }
       } catch {
         return .failure(error)
       }
@@ -71,14 +76,8 @@ struct FetchBatch: Sendable {
 extension ContentItem {
   /// The octets of a message that are read for it: the whole header where fields are picked from it, else what is sent.
   /// Nil where the message has no such section.
-  func range(in content: ContentReference, _ structure: MessageStructure?) -> Range<Int>? {
-    let whole: Range<Int>
-    if section == .whole {
-      whole = 0..<content.size
-    } else {
-      guard let structure, let found = MessageSections(structure, content).range(of: section) else { return nil }
-      whole = found
-    }
+  func range(in content: ContentReference, _ structure: EncodedStructure?) -> Range<Int>? {
+    guard let whole = MessageSections.range(of: section, in: structure, content) else { return nil }
     guard let partial, !picksFields else { return whole }
     let piece = partial.range(in: whole.count)
     return whole.lowerBound + piece.lowerBound..<whole.lowerBound + piece.upperBound

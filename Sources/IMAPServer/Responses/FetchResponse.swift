@@ -10,7 +10,7 @@ struct FetchResponse {
   let index: Int
   let uid: UID
   let entry: MessageEntry?
-  let structure: MessageStructure?
+  let structure: EncodedStructure?
   /// Octets of the content items that have been read already, in their order.
   let contents: [[UInt8]?]
 
@@ -27,11 +27,14 @@ struct FetchResponse {
       var contentCount = 0
       for (position, item) in items.enumerated() {
         if position > 0 { session.output.append(0x20) }
-        if case .content(let content) = item {
+        switch item {
+        case .content(let content):
           try await write(content, contentCount < contents.count ? contents[contentCount] : nil, to: &session)
           contentCount += 1
-        } else {
-          try await write(item, to: &session, mailbox)
+        case .binary(let content): try await writeBinary(content, to: &session)
+        case .binarySize(let content): try await writeBinarySize(content, to: &session)
+        case .uid, .flags, .internalDate, .size, .envelope, .body, .bodyStructure:
+          try write(item, to: &session, mailbox)
         }
       }
     } catch {
@@ -43,9 +46,8 @@ struct FetchResponse {
     try await session.flushIfFull()
   }
 
-  private func write(
-    _ item: FetchItem, to session: inout IMAPSession, _ mailbox: SelectedMailbox
-  ) async throws(IMAPFailure) {
+  /// What is at hand without waiting.
+  private func write(_ item: FetchItem, to session: inout IMAPSession, _ mailbox: SelectedMailbox) throws(IMAPFailure) {
     switch item {
     case .uid:
       session.output.append("UID ")
@@ -65,33 +67,30 @@ struct FetchResponse {
       session.output.append("RFC822.SIZE ")
       session.output.append(number: entry.size)
     case .envelope:
-      guard let structure else { return }
       session.output.append("ENVELOPE ")
-      session.output.append(structure.envelope)
-    case .body:
-      guard let structure else { return }
-      session.output.append("BODY ")
-      session.output.append(structure.root, isExtended: false)
-    case .bodyStructure:
-      guard let structure else { return }
-      session.output.append("BODYSTRUCTURE ")
-      session.output.append(structure.root, isExtended: true)
-    case .content(let content): try await write(content, nil, to: &session)
-    case .binary(let content):
-      let bytes = try await binary(content, session)
-      session.output.append(raw: content.label)
-      session.output.append(0x20)
-      guard let bytes else { return session.output.append("NIL") }
-      let piece = content.partial.map { bytes[$0.range(in: bytes.count)] } ?? bytes[...]
-      // RFC 3516 §4.3: a literal8 only where there is a NUL to carry.
-      if piece.contains(0) { session.output.append(0x7E) }
-      session.output.append(literal: piece)
-    case .binarySize(let content):
-      let count = try await binary(content, session)?.count ?? 0
-      session.output.append(raw: content.label)
-      session.output.append(0x20)
-      session.output.append(number: count)
+      try writeStructure(to: &session) { (output, reader) throws(StructureReader.Damaged) in
+        try output.appendEnvelope(&reader)
+      }
+    case .body, .bodyStructure:
+      let isExtended = item == .bodyStructure
+      session.output.append(isExtended ? "BODYSTRUCTURE " : "BODY ")
+      try writeStructure(to: &session) { (output, reader) throws(StructureReader.Damaged) in
+        try reader.skipEnvelope()
+        try output.appendBody(&reader, isExtended: isExtended)
+      }
+    case .content, .binary, .binarySize: break
     }
+  }
+
+  private func writeStructure(
+    to session: inout IMAPSession,
+    _ write: (inout ResponseBuffer, inout StructureReader) throws(StructureReader.Damaged) -> Void
+  ) throws(IMAPFailure) {
+    guard let structure, let entry else { return }
+    let isWhole: Void? = structure.read { (reader) throws(StructureReader.Damaged) in
+      try write(&session.output, &reader)
+    }
+    if isWhole == nil { throw .store(.corrupt("the structure of body \(entry.content.bodyID)")) }
   }
 
   // MARK: BODY[…]
@@ -144,9 +143,27 @@ struct FetchResponse {
 
   // MARK: BINARY[…]
 
+  private func writeBinary(_ item: ContentItem, to session: inout IMAPSession) async throws(IMAPFailure) {
+    let bytes = try await binary(item, session)
+    session.output.append(raw: item.label)
+    session.output.append(0x20)
+    guard let bytes else { return session.output.append("NIL") }
+    let piece = item.partial.map { bytes[$0.range(in: bytes.count)] } ?? bytes[...]
+    // RFC 3516 §4.3: a literal8 only where there is a NUL to carry.
+    if piece.contains(0) { session.output.append(0x7E) }
+    session.output.append(literal: piece)
+  }
+
+  private func writeBinarySize(_ item: ContentItem, to session: inout IMAPSession) async throws(IMAPFailure) {
+    let count = try await binary(item, session)?.count ?? 0
+    session.output.append(raw: item.label)
+    session.output.append(0x20)
+    session.output.append(number: count)
+  }
+
   /// The part without its transfer encoding; nil where the message has no such part.  RFC 3516 §4.2.
   private func binary(_ item: ContentItem, _ session: IMAPSession) async throws(IMAPFailure) -> [UInt8]? {
-    guard let entry, let structure else { return nil }
+    guard let entry, let structure = structure.flatMap({ MessageStructure($0) }) else { return nil }
     let sections = MessageSections(structure, entry.content)
     guard let range = sections.range(of: item.section) else { return nil }
     let bytes = try await fromStore(await session.services.store.read(entry.content, range: range))

@@ -13,6 +13,25 @@ struct MessageSections {
     self.content = content
   }
 
+  /// Nil where the message has no such section. Sections of the message itself, which nearly all that is fetched are,
+  /// are found without making the tree.
+  static func range(
+    of section: ContentItem.Section, in encoded: EncodedStructure?, _ content: ContentReference
+  ) -> Range<Int>? {
+    switch section {
+    case .whole: return 0..<content.size
+    case .header([]), .headerFields([], _, _):
+      guard let root = encoded?.rootRanges else { return nil }
+      return 0..<content.prefix.count + min(root.header.upperBound, content.bodySize)
+    case .text([]):
+      guard let body = encoded?.rootRanges?.body.clamped(to: 0..<content.bodySize) else { return nil }
+      return content.prefix.count + body.lowerBound..<content.prefix.count + body.upperBound
+    case .header, .headerFields, .text, .mime, .part:
+      guard let encoded, let structure = MessageStructure(encoded) else { return nil }
+      return MessageSections(structure, content).range(of: section)
+    }
+  }
+
   /// Nil where the message has no such section.
   func range(of section: ContentItem.Section) -> Range<Int>? {
     switch section {

@@ -9,9 +9,12 @@ struct ResponseBuffer: Sendable {
   var allowsUTF8 = false
 
   /// Beyond this, replies are sent before the batch is done.
-  static let highWater = 16_384
+  static let highWater = 32_768
   var isFull: Bool { bytes.count >= Self.highWater }
   var isEmpty: Bool { bytes.isEmpty }
+
+  /// Makes room for a full buffer at once, where a long reply goes on.
+  mutating func reserve() { bytes.reserveCapacity(Self.highWater + 4_096) }
 
   /// Takes the bytes out; the memory goes with them, so an idle session keeps none.
   mutating func take() -> [UInt8] {
@@ -44,8 +47,8 @@ struct ResponseBuffer: Sendable {
   mutating func append(_ text: StaticString) { bytes.append(literal: text) }
   mutating func append(text: String) { bytes.append(text: text) }
   mutating func append(raw: some Sequence<UInt8>) { bytes.append(contentsOf: raw) }
-  mutating func append(number: some BinaryInteger) { bytes.append(decimal: number) }
-  mutating func append(_ uid: UID) { bytes.append(decimal: uid.rawValue) }
+  mutating func append(number: some BinaryInteger) { bytes.append(decimal: Int(clamping: number)) }
+  mutating func append(_ uid: UID) { bytes.append(decimal: Int(uid.rawValue)) }
   mutating func endLine() { bytes.append(literal: "\r\n") }
 
   /// `string`: quoted where that can hold it, else a literal.

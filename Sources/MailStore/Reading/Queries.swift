@@ -89,6 +89,29 @@ extension Database {
     return result
   }
 
+  /// Entries with the structures of their bodies, in UID order.
+  func describedEntries(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> DescribedEntries {
+    var result = DescribedEntries()
+    result.entries.reserveCapacity(uids.count)
+    result.structures.reserveCapacity(uids.count)
+    var filter = UIDFilter(uids)
+    for range in UIDRuns.ranges(of: uids) {
+      try each(
+        """
+        SELECT e.uid, e.flags, e.keywords, e.modseq, e.saved, e.message, m.thread, m.size, m.internal_date,
+          m.internal_offset, m.body, m.prefix, b.structure
+        FROM entries e JOIN messages m ON m.id = e.message JOIN bodies b ON b.id = m.body
+        WHERE e.mailbox = ? AND e.uid BETWEEN ? AND ? ORDER BY e.uid
+        """, .integer(mailbox.rawValue), .integer(Int64(range.lowerBound)), .integer(Int64(range.upperBound))
+      ) { row in
+        guard filter.contains(UInt32(truncatingIfNeeded: row.integer(0))) else { return }
+        result.entries.append(MessageEntry(row))
+        result.structures.append(EncodedStructure(row.blob(12)))
+      }
+    }
+    return result
+  }
+
   /// Flags of the entries that exist among `uids`, in UID order.
   func flagStates(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> [FlagState] {
     var result: [FlagState] = []
