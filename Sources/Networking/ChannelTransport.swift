@@ -22,6 +22,8 @@ final class ChannelTransport: ConnectionTransport {
 
   private let eventLoop: any EventLoop
   private let timers: TransportTimers
+  /// For the task of the connection's session.
+  let executor: LoopExecutor
   private let output = Mutex(Output())
   /// The other side, on the event loop; touched there alone. Nil once the channel is closed.
   nonisolated(unsafe) var handler: ConnectionHandler?
@@ -29,6 +31,7 @@ final class ChannelTransport: ConnectionTransport {
   init(eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
     timers = TransportTimers(eventLoop: eventLoop)
+    executor = LoopExecutor(eventLoop)
   }
 
   // MARK: For the session

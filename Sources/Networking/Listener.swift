@@ -176,7 +176,7 @@ package final class Listener: Sendable {
     let connection = Connection(
       id: newConnectionID(), remoteAddress: peer, localPort: socket.port, tls: tls, transport: transport)
     registry.sessionBegan(id, connection)
-    Task { [session, registry] in
+    Task(executorPreference: transport.executor) { [session, registry] in
       await session(connection)
       connection.close(.afterSending)
       registry.sessionEnded(id)
