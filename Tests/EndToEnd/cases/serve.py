@@ -19,18 +19,22 @@ class Serve(Server):
     """A `martlet serve` on ports that the system picks, and an LMTP socket."""
 
     def __init__(self, scratch, *options):
+        # What to listen on instead of every protocol on a free port.
+        self.listens = None
         super().__init__(scratch, *options, users=0)
 
     def start(self):
         self.lmtp = os.path.join(self.scratch, "lmtp")
-        listeners = [
-            word for name in ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
-            for word in ("--listen", f"{name}=127.0.0.1:0")]
+        listens = self.listens
+        if listens is None:
+            services = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
+            listens = [f"{name}=127.0.0.1:0" for name in services] + [f"lmtp={self.lmtp}"]
+        listeners = [word for listen in listens for word in ("--listen", listen)]
         self.log = open(self.log_path, "ab")
         position = self.log.tell()
         self.process = subprocess.Popen(
             [binary(), "serve", "--data", self.data, "--hostname", HOST, "--domain", "example.test", *listeners,
-             "--listen", f"lmtp={self.lmtp}", *self.options], stdout=self.log, stderr=self.log)
+             *self.options], stdout=self.log, stderr=self.log)
         began = time.monotonic()
         while time.monotonic() - began < 60 and self.is_running():
             with open(self.log_path) as file:
@@ -260,3 +264,51 @@ def external(start):
                 else:
                     equal(client.login("alice@example.test", PASSWORD)[0], "OK", "the login by password")
                 equal(client.select()[0], "OK", "SELECT")
+
+
+@case("serve: a trusted proxy's header names the client, for all protocols and in the log; others' headers are refused", own_server=True)
+def proxy(start):
+    def exchange(server, service, *lines):
+        """Sends the lines as one, reads until the server has nothing more to say."""
+        with server.socket(service) as connection:
+            connection.settimeout(5)
+            connection.sendall("".join(line + "\r\n" for line in lines).encode())
+            received = b""
+            while chunk := connection.recv(4096):
+                received += chunk
+            return received
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "proxy.yaml")
+        server = start(kind=Serve)
+        alice = server.account("alice@example.test")
+        # Nobody is trusted until named: the header is just a wrong command.
+        check(b"220" in (reply := exchange(server, "smtp", "PROXY TCP4 203.0.113.7 127.0.0.1 4711 25", "QUIT")), reply)
+        check(b"\r\n5" in reply, "a header that nobody asked for was taken:", reply)
+        server.stop()
+        with open(path, "w") as file:
+            file.write("listeners:\n")
+            for protocol in ("smtp", "imap", "pop3"):
+                file.write(f"  - protocol: {protocol}\n    address: 127.0.0.1\n    port: 0\n    proxies: [127.0.0.1]\n")
+        server.options = ["--config", path]
+        server.listens = []
+        server.start()
+        header = "PROXY TCP4 203.0.113.7 127.0.0.1 4711 25"
+        reply = exchange(
+            server, "smtp", header, "EHLO client.elsewhere.test", "MAIL FROM:<a@elsewhere.test>", f"RCPT TO:<{alice}>", "DATA",
+            "Subject: through a proxy", "", "text", ".", "QUIT")
+        check(b"\r\n250 2.0.0" in reply, reply)
+        check(b"* BYE" in exchange(server, "imap", header, "a LOGOUT"), "no IMAP behind the proxy")
+        check(b"+OK" in exchange(server, "pop3", header, "QUIT"), "no POP3 behind the proxy")
+        # From a proxy, a connection without a header is refused.
+        check(b"220" not in exchange(server, "smtp", "EHLO client.elsewhere.test", "QUIT"), "a proxy without a header was welcome")
+        server.stop()
+        with open(server.log_path) as file:
+            check("203.0.113.7" in file.read(), "the log does not name the client")
+        server.options, server.listens = [], None
+        server.start()
+        with server.imap(alice) as client:
+            client.select()
+            received = client.fetch("1", "(BODY.PEEK[HEADER.FIELDS (RECEIVED)])")[1][0][1]
+            check(b"[203.0.113.7]" in received, received)
+        server.stop()
