@@ -119,7 +119,7 @@ let package = Package(
     tests("SQLite"),
     tests("MailServer", ["MailStore", "MessageFormat", "Networking", log]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
-    tests("MailStore", ["Bytes", "MessageFormat", "SQLite"]),
+    tests("MailStore", ["Bytes", "MessageFormat", "SQLite"], exclude: ["Stores"]),
   ]
 )
 

@@ -76,29 +76,21 @@ struct OpenedStore {
       // Never an empty index over packs that hold mail.
       let names = (try? files.names(in: layout.packs)) ?? []
       guard names.isEmpty else { throw .corrupt("store.db is missing, but there are packs: repair the store") }
+      // SQLite would let others read it.
+      do throws(FileError) { _ = try File(layout.database, .writing, access: files) } catch { throw error.storeError }
     }
+    let database: Database
     do throws(SQLiteError) {
-      let database = try Database(path: layout.database, access: .writing)
-      let version = try database.schemaVersion()
-      guard version <= Schema.migrations.count else { throw StoreOpening.newer(version) }
-      for name in try database.migrate(Schema.migrations) where !isNew {
-        logger.notice("store_migrated", metadata: ["migration": "\(name)"])
-      }
-      if isNew {
-        do throws(FileError) { try files.flushDirectory(layout.root) } catch { throw SQLiteError(kind: .inputOutput) }
-      }
-      return database
+      database = try Database(path: layout.database, access: .writing)
     } catch {
-      if error.code == StoreOpening.newerCode { throw .newerSchema(Int(error.message) ?? 0) }
       throw StoreError(error)
     }
+    try StoreMigration(layout: layout, files: files, logger: logger).run(database, isNew: isNew)
+    if isNew {
+      do throws(FileError) { try files.flushDirectory(layout.root) } catch { throw error.storeError }
+    }
+    return database
   }
-}
-
-/// A version that is too new, on its way through the errors of SQLite.
-private enum StoreOpening {
-  static let newerCode: Int32 = -1
-  static func newer(_ version: Int) -> SQLiteError { SQLiteError(code: newerCode, message: "\(version)") }
 }
 
 private struct StoreState {

@@ -9,6 +9,9 @@ package struct Migration: Sendable {
 }
 
 extension Database {
+  /// Writes all there is to a new database file, which must not exist. Not flushed.
+  package func copy(to path: String) throws(SQLiteError) { try run("VACUUM INTO ?", [.text(path)]) }
+
   /// The number of migrations that have been applied.
   package func schemaVersion() throws(SQLiteError) -> Int {
     Int(try first("PRAGMA user_version") { $0.integer(0) } ?? 0)

@@ -8,7 +8,7 @@ import Testing
 #endif
 
 struct DurabilityTests {
-  @Test func `a second process finds the store locked, a newer schema is refused`() async throws {
+  @Test func `a second process finds the store locked, one without its index is refused`() async throws {
     let fixture = try await StoreFixture.make()
     await #expect(throws: StoreError.locked) { _ = try await MailStore.open(at: fixture.path) }
     await fixture.store.close()

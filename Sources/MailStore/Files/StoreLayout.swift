@@ -3,6 +3,12 @@ struct StoreLayout: Sendable {
   let root: String
 
   var database: String { "\(root)/store.db" }
+  /// The index as it was before it was brought from this schema to a newer one.
+  func snapshot(ofSchema version: Int) -> String { "\(root)/store.db.schema-\(version)" }
+  func schema(ofSnapshotNamed name: String) -> Int? {
+    name.hasPrefix("store.db.schema-") ? Int(name.dropFirst("store.db.schema-".count)) : nil
+  }
+
   var lock: String { "\(root)/lock" }
   var packs: String { "\(root)/packs" }
   var large: String { "\(root)/large" }
