@@ -1,16 +1,45 @@
 import Bytes
 import MessageFormat
 
+@testable import IMAPServer
+
 extension EntryPoint {
   static let structure = EntryPoint(name: "structure") { bytes in
     let structure = MessageStructure(parsing: bytes)
     check(structure.root, in: 0..<bytes.count, bytes)
-    precondition(MessageStructure(encoded: structure.encoded()) == structure, "what was encoded is not what was parsed")
+    let encoded = structure.encoded()
+    precondition(MessageStructure(encoded: encoded) == structure, "what was encoded is not what was parsed")
+    precondition(isAnswered(EncodedStructure(encoded)), "what was encoded is not answered")
+    let ranges = EncodedStructure(encoded).rootRanges
+    precondition(ranges?.header == structure.root.headerRange && ranges?.body == structure.root.bodyRange)
+    // Damage, at places and to values that the message itself chooses.
+    var damaged = encoded
+    for (index, byte) in bytes.prefix(16).enumerated() where index % 2 == 0 {
+      damaged[(Int(byte) &* 7 &+ index) % damaged.count] = bytes[(index + 1) % bytes.count]
+      _ = isAnswered(EncodedStructure(damaged))
+      _ = MessageStructure(encoded: damaged)
+    }
+  }
+
+  /// Writes the answers to ENVELOPE, BODY and BODYSTRUCTURE; false where the encoding is damaged.
+  private static func isAnswered(_ encoded: EncodedStructure) -> Bool {
+    var isWhole = true
+    for isExtended in [false, true] {
+      var buffer = ResponseBuffer()
+      let answer: Void? = encoded.read { (reader) throws(StructureReader.Damaged) in
+        try buffer.appendEnvelope(&reader)
+        try buffer.appendBody(&reader, isExtended: isExtended)
+      }
+      if answer == nil { isWhole = false }
+    }
+    return isWhole
   }
 
   /// What the store has kept may be damaged.
   static let encodedStructure = EntryPoint(name: "encodedStructure") { bytes in
+    let isWhole = isAnswered(EncodedStructure(bytes))
     guard let structure = MessageStructure(encoded: bytes) else { return }
+    precondition(isWhole, "what can be decoded is not answered")
     precondition(MessageStructure(encoded: structure.encoded()) == structure)
   }
 
