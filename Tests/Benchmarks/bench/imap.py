@@ -6,9 +6,11 @@ from servers import PASSWORD, USER
 
 
 class Imap:
-    def __init__(self, port, login=True):
+    def __init__(self, port, login=True, tls=None):
         self.socket = socket.create_connection(("127.0.0.1", port), 60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket)
         self.buffer = b""
         self.count = 0
         self.line()
@@ -53,6 +55,20 @@ class Imap:
         if status != b"OK":
             raise RuntimeError(f"{text[:80]} -> {tail[start:][:200]!r}")
         return b"".join(chunks)
+
+    def drain(self, text):
+        """Sends a command, throws the answer away, and returns how many octets it had."""
+        tag = self.send(text)
+        total, tail = len(self.buffer), self.buffer
+        buffer = bytearray(1 << 18)
+        while not (tail.endswith(b"\r\n") and b"\n" + tag + b" " in tail):
+            count = self.socket.recv_into(buffer)
+            if not count:
+                raise EOFError("the server closed the connection")
+            total += count
+            tail = (tail + bytes(buffer[max(0, count - 500):count]))[-500:]
+        self.buffer = b""
+        return total
 
     def message_count(self):
         answer = self.command("STATUS INBOX (MESSAGES)")

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 
+import bodies as body_reading
 from imap import Imap
 from servers import PASSWORD, USER, Martlet, insecure_tls, processor_seconds, proportional_memory, resident_memory
 
@@ -277,4 +278,10 @@ def flush(servers, scale, scratch):
                    f"{count / max(flushes, 1):.1f} messages a flush")
 
 
-ALL = {"start": start, "latency": latency, "deliver": deliver, "flush": flush, "memory": memory, "read": read}
+def bodies(servers, scale, scratch):
+    """FETCH BODY[] of small and large messages."""
+    yield from body_reading.bodies(servers, scale, compare)
+
+
+ALL = {"start": start, "latency": latency, "deliver": deliver, "flush": flush, "memory": memory, "read": read,
+       "bodies": bodies}
