@@ -15,7 +15,7 @@ struct FetchResponse {
   let contents: [[UInt8]?]
 
   /// Octets of a body that are read and sent at a time.
-  private static let piece = 65_536
+  private static let piece = 131_072
 
   /// Writes `* n FETCH (…)` to the session's output, which is sent whenever it is full.
   func write(to session: inout IMAPSession, _ mailbox: SelectedMailbox) async throws(IMAPFailure) {
@@ -114,30 +114,46 @@ struct FetchResponse {
     session.output.append(literalOf: piece)
   }
 
-  /// A literal, read and sent piece by piece.
+  /// A literal, read and sent piece by piece; the next is read while one is on its way.
   private func stream(
     _ range: Range<Int>, of content: ContentReference, to session: inout IMAPSession
   ) async throws(IMAPFailure) {
     if range.isEmpty { return session.output.append("\"\"") }
     let store = session.services.store
+    func read(from position: Int) -> Task<Result<[UInt8], StoreError>, Never>? {
+      let piece = position..<min(position + Self.piece, range.upperBound)
+      return piece.isEmpty ? nil : Task { await Self.read(piece, of: content, from: store) }
+    }
     var position = range.lowerBound
-    while position < range.upperBound {
-      let end = min(position + Self.piece, range.upperBound)
-      let isFirst = position == range.lowerBound
-      var bytes: [UInt8] = []
-      do throws(StoreError) {
-        bytes = try await store.read(content, range: position..<end)
-        if bytes.count != end - position { throw .corrupt("a body of \(content.bodyID) is shorter than it should be") }
-      } catch {
+    var reading = read(from: position)
+    while let current = reading {
+      switch await current.value {
+      case .success(let bytes):
+        if position == range.lowerBound { session.output.appendLiteralHeader(count: range.count) }
+        position += bytes.count
+        reading = read(from: position)
+        session.output.append(rawLiteral: bytes)
+        try await session.flushIfFull()
+      case .failure(let error):
         // Before the count has been sent it can be said; after it, the client could only wait for octets for ever.
-        if isFirst { throw .store(error) }
+        if position == range.lowerBound { throw .store(error) }
         session.logger.error("body_unreadable", metadata: ["cause": "\(error)"])
         throw .connectionLost(.closed)
       }
-      if isFirst { session.output.appendLiteralHeader(count: range.count) }
-      session.output.append(rawLiteral: bytes)
-      position = end
-      try await session.flushIfFull()
+    }
+  }
+
+  private static func read(
+    _ piece: Range<Int>, of content: ContentReference, from store: MailStore
+  ) async -> Result<[UInt8], StoreError> {
+    do throws(StoreError) {
+      let bytes = try await store.read(content, range: piece)
+      guard bytes.count == piece.count else {
+        throw .corrupt("body \(content.bodyID) is shorter than it should be")
+      }
+      return .success(bytes)
+    } catch {
+      return .failure(error)
     }
   }
 
