@@ -17,8 +17,16 @@ struct StoreBenchmark {
     if arguments.count == 4, arguments[1] == "acknowledge" {
       return try await AcknowledgedDeliveries.start(at: arguments[2], run: arguments[3])
     }
+    if arguments.count == 5, arguments[1] == "fill", let count = Int(arguments[3]), let size = Int(arguments[4]) {
+      return try await StoreFill.run(at: arguments[2], count: count, size: size)
+    }
     guard arguments.count >= 2 else {
-      return print("usage: martlet-bench DIRECTORY [SECONDS] | martlet-bench acknowledge DIRECTORY RUN")
+      return print(
+        """
+        usage: martlet-bench DIRECTORY [SECONDS]
+               martlet-bench acknowledge DIRECTORY RUN
+               martlet-bench fill DIRECTORY COUNT SIZE
+        """)
     }
     let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 3 : 3
     let store = try await MailStore.open(at: arguments[1])

@@ -13,6 +13,7 @@ import threading
 import time
 
 import bodies as body_reading
+import million as large_store
 from imap import Imap
 from servers import PASSWORD, USER, Martlet, insecure_tls, processor_seconds, proportional_memory, resident_memory
 
@@ -283,5 +284,10 @@ def bodies(servers, scale, scratch):
     yield from body_reading.bodies(servers, scale, compare)
 
 
+def million(servers, scale, scratch):
+    """One account with a million messages."""
+    yield from large_store.million(scale, scratch, drop_caches)
+
+
 ALL = {"start": start, "latency": latency, "deliver": deliver, "flush": flush, "memory": memory, "read": read,
-       "bodies": bodies}
+       "bodies": bodies, "million": million}
