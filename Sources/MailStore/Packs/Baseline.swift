@@ -1,7 +1,7 @@
 import MessageFormat
 import SQLite
 
-/// All that `store.db` says besides bodies and messages, as change records: with one of these complete in the packs, no
+/// All that `store.db` says of accounts, mailboxes and entries, as change records: with one of these complete in the packs, no
 /// change record before it is needed.
 ///
 /// Written where the packs do not tell all by themselves: for a store of a version that kept no change records, and
@@ -41,7 +41,22 @@ struct Baseline {
       try append(changes)
       for mailbox in mailboxes { try writeEntries(of: mailbox.id.rawValue, append) }
     }
+    try writeDeletions(append)
     try append([.baselineEnd(start)])
+  }
+
+  private func writeDeletions(_ append: ([RecordedChange]) throws(StoreError) -> Void) throws(StoreError) {
+    var last: Int64 = 0
+    while true {
+      var deletions: [RecordedDeletion] = []
+      try database.each(
+        "SELECT id, orphaned_at FROM messages WHERE id > ? AND orphaned_at IS NOT NULL ORDER BY id LIMIT ?",
+        .integer(last), .integer(Int64(Self.entryLimit))
+      ) { deletions.append(RecordedDeletion(message: $0.integer(0), time: $0.integer(1))) }
+      guard let end = deletions.last?.message else { return }
+      try append([.deleted(deletions)])
+      last = end
+    }
   }
 
   private func writeEntries(

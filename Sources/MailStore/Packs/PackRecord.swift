@@ -40,6 +40,7 @@ enum PackRecord {
   struct Placement: Sendable, Hashable {
     var account: Int64
     var address: String
+    /// 0 for a message that was in none any more when its body got a new record.
     var mailbox: Int64
     var mailboxName: String
     var uidValidity: UInt32
@@ -128,7 +129,7 @@ enum PackRecord {
     return record
   }
 
-  private static func checksum(_ record: ArraySlice<UInt8>) -> UInt32 {
+  static func checksum(_ record: ArraySlice<UInt8>) -> UInt32 {
     record.withUnsafeBytes { bytes in
       crc32c(
         UnsafeRawBufferPointer(rebasing: bytes[headerSize...]),

@@ -27,6 +27,8 @@ enum RecordedChange: Hashable, Sendable {
   /// All entries of the mailbox within the range.
   case exactEntries(mailbox: Int64, ClosedRange<UInt32>, [RecordedEntry])
   case vanished(mailbox: Int64, [RecordedRun])
+  /// Messages that are in no mailbox and can still be restored.
+  case deleted([RecordedDeletion])
   /// The baseline that began there is complete.
   case baselineEnd(PackPosition)
 
@@ -90,4 +92,9 @@ struct RecordedEntry: Hashable, Sendable {
 struct RecordedRun: Hashable, Sendable {
   var modSequence: Int64
   var uids: ClosedRange<UInt32>
+}
+
+struct RecordedDeletion: Hashable, Sendable {
+  var message: Int64
+  var time: Int64
 }

@@ -20,7 +20,8 @@ extension RecordedChange {
     case mailboxes = 33
     case exactEntries = 34
     case vanished = 35
-    case baselineEnd = 36
+    case deleted = 36
+    case baselineEnd = 37
   }
 
   func encode(into record: inout [UInt8]) {
@@ -122,6 +123,12 @@ extension RecordedChange {
         $0.appendVariable($1.modSequence)
         $0.appendRange($1.uids)
       }
+    case .deleted(let deletions):
+      tag = .deleted
+      fields.appendList(deletions) {
+        $0.appendVariable($1.message)
+        $0.appendVariable($1.time)
+      }
     case .baselineEnd(let start):
       tag = .baselineEnd
       fields.appendVariable(start.segment)
@@ -221,6 +228,11 @@ extension RecordedChange {
         })
       else { return nil }
       return .vanished(mailbox: mailbox, runs)
+    case .deleted:
+      return fields.nextList { fields -> RecordedDeletion? in
+        guard let message = fields.nextID(), let time = fields.nextID() else { return nil }
+        return RecordedDeletion(message: message, time: time)
+      }.map { .deleted($0) }
     case .baselineEnd:
       guard let segment = fields.nextID(), let offset = fields.nextID() else { return nil }
       return .baselineEnd(PackPosition(segment: segment, offset: offset))

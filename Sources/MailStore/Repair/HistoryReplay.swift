@@ -52,13 +52,17 @@ final class HistoryReplay {
       case .damaged(let range):
         let text = "pack \(link.segment): no record can be read from \(range.lowerBound) to \(range.upperBound)"
         damages.append(text)
+        // What is torn at its end may have gone on.
+        let isTorn = range.upperBound == link.end && !link.isEndKnown
         gaps.add(
-          PackPosition(segment: link.segment, offset: range.lowerBound), octets: Int64(range.count), text)
+          PackPosition(segment: link.segment, offset: range.lowerBound), octets: isTorn ? nil : Int64(range.count), text
+        )
       case .record(let record):
         if record.body == .cutOff {
           let text = "pack \(link.segment) ends inside the record at \(record.position)"
           damages.append(text)
-          gaps.add(PackPosition(segment: link.segment, offset: record.position), octets: nil, text)
+          gaps.add(
+            PackPosition(segment: link.segment, offset: record.position), octets: link.isEndKnown ? 0 : nil, text)
         }
         try apply(record, of: link.segment, &scanner)
       }
@@ -152,7 +156,8 @@ final class HistoryReplay {
       meet(id: placement.account)
       meet(id: placement.mailbox)
       meet(id: placement.email)
-      guard directory.meet(placement) else { continue }
+      // Without a mailbox: the message was deleted when its body got this record.
+      guard placement.mailbox != 0, directory.meet(placement) else { continue }
       entries[placement.email, default: 0] += 1
       try insert(
         RecordedEntry(
@@ -227,6 +232,12 @@ final class HistoryReplay {
       try set(entries, in: mailbox)
     case .vanished(let mailbox, let runs):
       for run in runs { try insert(run, in: mailbox) }
+    case .deleted(let deletions):
+      for deletion in deletions {
+        try database.change(
+          "UPDATE messages SET entries = 0, orphaned_at = ? WHERE id = ?", .integer(deletion.time),
+          .integer(deletion.message))
+      }
     case .baselineEnd(let start): gaps.heal(from: start)
     case .unknown(let kind): throw .corrupt("the packs have changes of a newer version of martlet (kind \(kind))")
     }

@@ -5,6 +5,8 @@ struct PackChain {
     var segment: Int64
     /// Where its records end that count.
     var end: Int64
+    /// False where nothing but the file's length tells the end, so that there may have been more.
+    var isEndKnown: Bool
     /// Nil for a pack of before there were stamps.
     var stamp: UInt64?
   }
@@ -56,10 +58,8 @@ struct PackChain {
       said = PackPosition(segment: newest.key, offset: newest.value)
     }
     for candidate in candidates.reversed() {
-      if let said, candidate.segment > said.segment {
-        strangers.append("pack \(candidate.segment) was begun and never committed")
-        continue
-      }
+      // Begun, and nothing of it was ever committed.
+      if let said, candidate.segment > said.segment { continue }
       if let said, candidate.segment < said.segment { addMissing(said) }
       var end = max(candidate.size, known[candidate.segment] ?? 0)
       if let said, candidate.segment == said.segment { end = said.offset }
@@ -69,11 +69,13 @@ struct PackChain {
           "pack \(candidate.segment) is cut off: \(end - candidate.size) of \(end) octets are missing")
         end = candidate.size
       }
-      links.append(Link(segment: candidate.segment, end: end, stamp: candidate.stamp))
+      let isEndKnown = said?.segment == candidate.segment || (known[candidate.segment] ?? 0) >= end
+      links.append(Link(segment: candidate.segment, end: end, isEndKnown: isEndKnown, stamp: candidate.stamp))
       said = candidate.previous
     }
     if let said, said.segment > 0 { addMissing(said) }
-    if said == nil, let oldest = links.last {
+    // The first of all packs has none before it, even if it cannot be read to say so.
+    if said == nil, let oldest = links.last, oldest.segment > 1 || oldest.stamp == nil {
       gaps.add(
         PackPosition(segment: 0, offset: 0), octets: nil,
         "pack \(oldest.segment), the oldest, does not tell what was there before it")

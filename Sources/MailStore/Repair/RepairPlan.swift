@@ -24,6 +24,8 @@ package struct RepairPlan: Codable, Hashable, Sendable {
     package var messagesNotFound: Int64 = 0
     /// With other flags or another mod-sequence.
     package var messagesChanged: Int64 = 0
+    /// Deleted messages that could still be restored.
+    package var deletedNotFound: Int64 = 0
     package var isEmpty: Bool { self == Differences() }
     package init() {}
   }

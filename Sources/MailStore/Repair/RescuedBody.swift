@@ -48,10 +48,10 @@ struct RescuedBody {
     var placements: [PackRecord.Placement] = []
     try database.each(
       """
-      SELECT a.id, a.local_part || '@' || a.domain, b.id, b.name, b.uid_validity, e.uid, e.modseq, e.flags, e.keywords,
-        m.id, m.thread, m.internal_date, m.internal_offset, e.saved, m.prefix
-      FROM messages m JOIN entries e ON e.message = m.id JOIN mailboxes b ON b.id = e.mailbox
-      JOIN accounts a ON a.id = b.account WHERE m.body = ? ORDER BY e.mailbox, e.uid
+      SELECT m.account, a.local_part || '@' || a.domain, b.id, b.name, b.uid_validity, e.uid, e.modseq, e.flags,
+        e.keywords, m.id, m.thread, m.internal_date, m.internal_offset, e.saved, m.prefix
+      FROM messages m LEFT JOIN accounts a ON a.id = m.account LEFT JOIN entries e ON e.message = m.id
+      LEFT JOIN mailboxes b ON b.id = e.mailbox WHERE m.body = ? ORDER BY e.mailbox, e.uid
       """, .integer(id)
     ) { row in
       placements.append(

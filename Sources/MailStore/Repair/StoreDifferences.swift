@@ -16,6 +16,7 @@ struct StoreDifferences {
     self.new = new
     try compareDirectories(directory)
     try compareEntries(directory)
+    try compareDeleted()
   }
 
   // MARK: Accounts and mailboxes
@@ -119,6 +120,23 @@ struct StoreDifferences {
           before.position += 1
           after.position += 1
         }
+      }
+    }
+  }
+
+  private mutating func compareDeleted() throws(StoreError) {
+    var last: Int64 = 0
+    while true {
+      var ids: [Int64] = []
+      try old.each(
+        "SELECT id FROM messages WHERE id > ? AND orphaned_at IS NOT NULL ORDER BY id LIMIT ?", .integer(last),
+        .integer(Int64(Self.batch))
+      ) { ids.append($0.integer(0)) }
+      guard let end = ids.last else { return }
+      last = end
+      for id in ids {
+        let isThere = try new.one("SELECT 1 FROM messages WHERE id = ?", .integer(id)) { _ in true }
+        if isThere == nil { found.deletedNotFound += 1 }
       }
     }
   }

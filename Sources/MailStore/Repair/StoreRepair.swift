@@ -191,6 +191,9 @@ final class RepairWork: @unchecked Sendable {
     if !built.rescued.isEmpty {
       notes.append("\(built.rescued.count) messages whose records are damaged are whole, and are written anew")
     }
+    for name in unnamedLargeBodies(built) {
+      notes.append("large/\(name) is the body of a message of which nothing else is known; it stays where it is")
+    }
     let gaps = built.chain.gaps.gaps.map(\.text)
     return RepairPlan(
       databaseProblem: problem, source: built.source, packs: built.chain.links.count,
@@ -198,9 +201,16 @@ final class RepairWork: @unchecked Sendable {
       mailboxes: count("SELECT count(*) FROM mailboxes"), messages: count("SELECT count(*) FROM entries"),
       damages: built.source == .packs ? [] : gaps + built.replay.damages, notes: notes,
       lost: built.settlement.lost, lostCount: built.settlement.lostCount,
-      lostDeletedCount: built.settlement.lostDeletedCount, differences: differences,
-      isNeeded: problem != nil || built.needsBaseline || built.settlement.lostDeletedCount > 0
-        || differences?.isEmpty != true, keptAs: keptAs)
+      lostDeletedCount: differences?.deletedNotFound ?? built.settlement.lostDeletedCount, differences: differences,
+      isNeeded: problem != nil || built.needsBaseline || differences?.isEmpty != true, keptAs: keptAs)
+  }
+
+  private func unnamedLargeBodies(_ built: Built) -> [Int64] {
+    let names = (try? files.names(in: layout.large)) ?? []
+    return names.compactMap { Int64($0) }.sorted().filter { id in
+      built.replay.lost[id] == nil
+        && (try? built.replay.database.one("SELECT 1 FROM bodies WHERE id = ?", .integer(id)) { _ in true }) == nil
+    }
   }
 
   // MARK: Performing

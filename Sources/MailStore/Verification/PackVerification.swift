@@ -27,7 +27,8 @@ extension StoreVerifier {
         report.add(.packUnknown, "packs/\(name)", "is not a pack")
         continue
       }
-      guard start.ends[segment] == nil, segment <= start.active else { continue }
+      // A failed commit may leave one of ours in which nothing counts.
+      guard start.ends[segment] == nil, segment <= start.active, !isOurs(segment, start.stamp) else { continue }
       report.add(.packUnknown, "packs/\(name)", "is not one of the store's packs")
     }
     // Those with a greater number may have come since. A pack far beyond the active one has not.
@@ -79,6 +80,13 @@ extension StoreVerifier {
       position = scanner.position
       show("reading packs", before + position, of: total, .octets)
     }
+  }
+
+  private func isOurs(_ segment: Int64, _ stamp: UInt64?) -> Bool {
+    guard let file = try? File(layout.pack(segment), .reading, access: files) else { return false }
+    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
+    guard case .record(let record)? = scanner.next() else { return false }
+    return record.header.kind == .beginning && record.stamp == stamp
   }
 
   /// Whether the pack is of the time of stamps.
