@@ -50,13 +50,12 @@ struct OpenedStore {
     let state = try StoreState(database)
     let packs = try Recovery(layout: layout, files: files, logger: options.logger)
       .run(
-        database, nextID: state.nextID, stamp: state.stamp ?? .random(in: 1 ... .max),
-        packSize: Int64(options.packSize))
+        database, nextID: state.nextID, stamp: state.stamp, packSize: Int64(options.packSize))
     let context = WriteContext(
       database: database, packs: packs, layout: layout, files: files, clock: options.clock,
       directory: try Directory(reading: database), nextID: state.nextID,
       writtenPack: state.pack)
-    if state.stamp == nil { try context.beginHistory() }
+    if !state.packsTellAll { try context.beginHistory() }
 
     self.filePool = filePool
     checkpointer = Checkpointer(layout: layout)
@@ -106,8 +105,8 @@ struct StoreState {
   var nextID: Int64 = 1
   var threadKey: UInt64 = 0
   var pack: (segment: Int64, end: Int64) = (0, 0)
-  /// Nil where the packs do not tell all yet.
-  var stamp: UInt64?
+  var stamp: UInt64 = 0
+  var packsTellAll = false
 
   init(_ database: Database) throws(StoreError) {
     nextID = try database.one("SELECT value FROM state WHERE name = 'next_id'") { $0.integer(0) } ?? 1
@@ -115,6 +114,8 @@ struct StoreState {
     threadKey = UInt64(bitPattern: key)
     pack.segment = try database.one("SELECT value FROM state WHERE name = 'pack'") { $0.integer(0) } ?? 0
     pack.end = try database.one("SELECT value FROM state WHERE name = 'pack_end'") { $0.integer(0) } ?? 0
-    stamp = try database.one("SELECT value FROM state WHERE name = 'pack_stamp'") { UInt64(bitPattern: $0.integer(0)) }
+    let stamp = try database.one("SELECT value FROM state WHERE name = 'pack_stamp'") { $0.integer(0) } ?? 0
+    self.stamp = UInt64(bitPattern: stamp)
+    packsTellAll = try database.one("SELECT value FROM state WHERE name = 'packs_tell_all'") { $0.integer(0) } == 1
   }
 }

@@ -397,6 +397,8 @@ struct RepairTests {
       #expect(plan.notes.contains { $0.contains("passwords and limits are lost") }, "\(plan.notes)")
       try await expectSettled(copy)
 
+      // With a sound store.db that was not opened yet, a repair would know less than that.
+      await #expect(throws: StoreError.self) { _ = try await StoreRepair.prepare(at: store.path) }
       #expect(try verify(store.path).findings == [])
       let opened = try await MailStore.open(at: store.path)
       await opened.close()
@@ -414,7 +416,8 @@ struct RepairTests {
   private func makeOld(_ store: LivedInStore) throws {
     let database = try Database(path: store.path + "/store.db", access: .writing)
     try database.run("DELETE FROM sealed_packs")
-    try database.run("DELETE FROM state WHERE name = 'pack_stamp'")
+    try database.run("DELETE FROM state WHERE name IN ('pack_stamp', 'packs_tell_all')")
+    try database.execute("PRAGMA user_version = 1")
     let packs = try store.packs
     for pack in packs {
       let bytes = try store.bytes(of: store.pack(pack))

@@ -124,8 +124,7 @@ extension WriteContext {
       if !directory.domains.isEmpty || writtenPack.segment > 0 {
         try Baseline(database: database).write(from: start) { (changes) throws(StoreError) in try append(changes) }
       }
-      try database.change(
-        "INSERT INTO state (name, value) VALUES ('pack_stamp', ?)", .integer(Int64(bitPattern: packs.stamp)))
+      try database.change("UPDATE state SET value = 1 WHERE name = 'packs_tell_all'")
       try writeRows()
       do throws(FileError) { try packs.flush() } catch { throw error.storeError }
       do throws(SQLiteError) { try database.commit() } catch { throw StoreError(error) }

@@ -6,6 +6,8 @@ enum OldDatabase {
   case missing
   /// With what is the matter with it.
   case unusable(String)
+  /// Whole, and of another version than this one's.
+  case foreign(schema: Int)
   case sound(SoundDatabase)
 
   init(_ layout: StoreLayout, _ files: FileAccess) {
@@ -16,22 +18,16 @@ enum OldDatabase {
     do throws(StoreError) {
       self = .sound(try SoundDatabase(path: layout.database))
     } catch {
-      self = .unusable(error.reason)
+      switch error {
+      case .newerSchema(let version): self = .foreign(schema: version)
+      case .corrupt(let text), .inputOutput(let text): self = .unusable(text)
+      default: self = .unusable("\(error)")
+      }
     }
   }
 
   var sound: SoundDatabase? { if case .sound(let database) = self { database } else { nil } }
-}
-
-extension StoreError {
-  /// What was thrown here, without the words around it.
-  fileprivate var reason: String {
-    switch self {
-    case .corrupt(let text), .inputOutput(let text): text
-    case .newerSchema(let version): "it was written by a newer version of martlet (schema \(version))"
-    default: "\(self)"
-    }
-  }
+  var isThere: Bool { if case .missing = self { false } else { true } }
 }
 
 /// A store.db whose pages are whole and which has the tables of today.
@@ -41,28 +37,24 @@ struct SoundDatabase {
   let end: PackPosition
   /// Committed ends of all packs.
   let ends: [Int64: Int64]
-  let stamp: UInt64?
+  let stamp: UInt64
   let threadKey: UInt64
   let nextID: Int64
 
+  /// Throws `newerSchema` for a sound one of any other version.
   init(path: String) throws(StoreError) {
+    let version: Int
     do throws(SQLiteError) {
       database = try Database(path: path, access: .reading)
-      let version = try database.schemaVersion()
-      guard version <= Schema.migrations.count else { throw SQLiteError(code: -1, message: "\(version)") }
-      guard version == Schema.migrations.count else {
-        throw SQLiteError(code: -2, message: version == 0 ? "it is empty" : "it has the tables of an older version")
-      }
+      version = try database.schemaVersion()
     } catch {
-      switch error.code {
-      case -1: throw .newerSchema(Int(error.message) ?? 0)
-      case -2: throw .corrupt(error.message)
-      default: throw StoreError(error)
-      }
+      throw StoreError(error)
     }
+    guard version > 0 else { throw .corrupt("it is empty") }
     var faults: [String] = []
     try database.each("PRAGMA quick_check(10)") { faults.append($0.text(0)) }
     guard faults == ["ok"] else { throw .corrupt(faults.joined(separator: "; ")) }
+    guard version == Schema.migrations.count else { throw .newerSchema(version) }
     let state = try StoreState(database)
     end = PackPosition(segment: state.pack.segment, offset: state.pack.end)
     stamp = state.stamp

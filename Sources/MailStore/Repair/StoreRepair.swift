@@ -98,8 +98,13 @@ final class RepairWork: @unchecked Sendable {
   private func plan(_ progress: ProgressHandler) throws(StoreError) -> RepairPlan {
     progress(OperationProgress(phase: "reading store.db", done: 0, total: nil, unit: .steps))
     var old = OldDatabase(layout, files)
+    if case .foreign(let version) = old {
+      guard version < Schema.migrations.count else { throw .newerSchema(version) }
+      // Its packs do not tell all, so it must not be left out.
+      throw .corrupt("store.db is whole, and of an older version: have it opened first, by martlet store verify")
+    }
     var chain = try packChain(old.sound)
-    if let sound = old.sound, let stamp = sound.stamp, let other = chain.stamp, stamp != other {
+    if let sound = old.sound, let other = chain.stamp, sound.stamp != other {
       old = .unusable("it belongs to other packs")
       chain = try packChain(nil)
     }
@@ -134,6 +139,12 @@ final class RepairWork: @unchecked Sendable {
     built = nil
     files.remove(layout.newDatabase)
     let database: Database
+    do throws(FileError) {
+      // SQLite would let others read it.
+      _ = try File(layout.newDatabase, .creating, access: files)
+    } catch {
+      throw error.storeError
+    }
     do throws(SQLiteError) {
       database = try Database(path: layout.newDatabase, access: .building)
       _ = try database.migrate(Schema.migrations)
@@ -141,9 +152,10 @@ final class RepairWork: @unchecked Sendable {
     } catch {
       throw StoreError(error)
     }
-    let threadKey = if let base { base.threadKey } else { try StoreState(database).threadKey }
+    let state = try StoreState(database)
     let replay = HistoryReplay(
-      database: database, layout: layout, files: files, base: base?.end, threadKey: threadKey, gaps: chain.gaps)
+      database: database, layout: layout, files: files, base: base?.end,
+      threadKey: base?.threadKey ?? state.threadKey, gaps: chain.gaps)
     if let base { try replay.load(base) }
     do throws(FileError) {
       // A file whose record is lost stays for a person to look at: its ID is not given again.
@@ -168,7 +180,7 @@ final class RepairWork: @unchecked Sendable {
     let isWhole = base == nil && replay.gaps.isEmpty
     return Built(
       replay: replay, settlement: settlement, chain: chain,
-      stamp: chain.stamp ?? old.sound?.stamp ?? .random(in: 1 ... .max), rescued: rescued,
+      stamp: chain.stamp ?? old.sound?.stamp ?? state.stamp, rescued: rescued,
       needsBaseline: !isWhole || settlement.hasChanged || !chain.strangers.isEmpty,
       source: base != nil ? .database : isWhole ? .packs : .remains)
   }
@@ -184,7 +196,7 @@ final class RepairWork: @unchecked Sendable {
       switch old {
       case .missing: "store.db is missing"
       case .unusable(let text): "store.db cannot be used: \(text)"
-      case .sound: nil
+      case .sound, .foreign: nil
       }
     if old.isThere { keptAs = "store.db.damaged-\(clock.now().compact)" }
     var notes = built.chain.strangers.map { "\($0); it is left out" } + built.settlement.notes
@@ -275,7 +287,8 @@ final class RepairWork: @unchecked Sendable {
     try database.change(
       "UPDATE state SET value = ? WHERE name = 'thread_key'", .integer(Int64(bitPattern: built.replay.threadKey)))
     try database.change(
-      "INSERT INTO state (name, value) VALUES ('pack_stamp', ?)", .integer(Int64(bitPattern: built.stamp)))
+      "UPDATE state SET value = ? WHERE name = 'pack_stamp'", .integer(Int64(bitPattern: built.stamp)))
+    try database.change("UPDATE state SET value = 1 WHERE name = 'packs_tell_all'")
   }
 
   func cancel() {
@@ -283,10 +296,6 @@ final class RepairWork: @unchecked Sendable {
     files.remove(layout.newDatabase)
     lock.release()
   }
-}
-
-extension OldDatabase {
-  fileprivate var isThere: Bool { if case .missing = self { false } else { true } }
 }
 
 extension Timestamp {

@@ -82,7 +82,7 @@ extension StoreVerifier {
     }
   }
 
-  private func isOurs(_ segment: Int64, _ stamp: UInt64?) -> Bool {
+  private func isOurs(_ segment: Int64, _ stamp: UInt64) -> Bool {
     guard let file = try? File(layout.pack(segment), .reading, access: files) else { return false }
     var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
     guard case .record(let record)? = scanner.next() else { return false }

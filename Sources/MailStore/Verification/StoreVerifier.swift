@@ -104,7 +104,7 @@ struct StoreVerifier {
 /// The counters of the store when a verification begins. What has come since is for the next one.
 struct VerificationStart {
   let nextID: Int64
-  let stamp: UInt64?
+  let stamp: UInt64
   /// The committed ends of all packs.
   var ends: [Int64: Int64] = [:]
   let active: Int64
