@@ -198,10 +198,11 @@ final class RepairWork: @unchecked Sendable {
       case .unusable(let text): "store.db cannot be used: \(text)"
       case .sound, .foreign: nil
       }
-    if old.isThere { keptAs = "store.db.damaged-\(clock.now().compact)" }
+    let isNeeded = problem != nil || built.needsBaseline || differences?.isEmpty != true
+    if isNeeded, old.isThere { keptAs = "store.db.damaged-\(clock.now().compact)" }
     var notes = built.chain.strangers.map { "\($0); it is left out" } + built.settlement.notes
     if !built.rescued.isEmpty {
-      notes.append("\(built.rescued.count) messages whose records are damaged are whole, and are written anew")
+      notes.append("bodies that are whole in records that are not, and are written anew: \(built.rescued.count)")
     }
     for name in unnamedLargeBodies(built) {
       notes.append("large/\(name) is the body of a message of which nothing else is known; it stays where it is")
@@ -214,7 +215,7 @@ final class RepairWork: @unchecked Sendable {
       damages: built.source == .packs ? [] : gaps + built.replay.damages, notes: notes,
       lost: built.settlement.lost, lostCount: built.settlement.lostCount,
       lostDeletedCount: differences?.deletedNotFound ?? built.settlement.lostDeletedCount, differences: differences,
-      isNeeded: problem != nil || built.needsBaseline || differences?.isEmpty != true, keptAs: keptAs)
+      isNeeded: isNeeded, keptAs: keptAs)
   }
 
   private func unnamedLargeBodies(_ built: Built) -> [Int64] {

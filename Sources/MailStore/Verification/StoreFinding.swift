@@ -41,10 +41,35 @@ package struct StoreFinding: Codable, Hashable, Sendable {
   package var severity: Severity { kind.severity }
   package var advice: String { kind.advice }
 
+  package init(kind: Kind, subject: String, text: String) {
+    self.kind = kind
+    self.subject = subject
+    self.text = text
+  }
+
   private enum CodingKeys: String, CodingKey {
     case kind
     case subject
     case text
+    case severity
+    case advice
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    kind = try container.decode(Kind.self, forKey: .kind)
+    subject = try container.decode(String.self, forKey: .subject)
+    text = try container.decode(String.self, forKey: .text)
+  }
+
+  /// With what follows from the kind, for whoever reads the JSON.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(subject, forKey: .subject)
+    try container.encode(text, forKey: .text)
+    try container.encode(severity, forKey: .severity)
+    try container.encode(advice, forKey: .advice)
   }
 }
 
