@@ -17,8 +17,16 @@ struct StoreBenchmark {
     if arguments.count == 4, arguments[1] == "acknowledge" {
       return try await AcknowledgedDeliveries.start(at: arguments[2], run: arguments[3])
     }
+    if arguments.count >= 3, arguments[1] == "repair" {
+      return try await RepairBenchmark.run(
+        at: arguments[2], messages: arguments.count > 3 ? Int(arguments[3]) ?? 100_000 : 100_000)
+    }
     guard arguments.count >= 2 else {
-      return print("usage: martlet-bench DIRECTORY [SECONDS] | martlet-bench acknowledge DIRECTORY RUN")
+      return print(
+        """
+        usage: martlet-bench DIRECTORY [SECONDS] | martlet-bench repair DIRECTORY [MESSAGES]
+             | martlet-bench acknowledge DIRECTORY RUN
+        """)
     }
     let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 3 : 3
     let store = try await MailStore.open(at: arguments[1])
@@ -215,10 +223,10 @@ private final class Counter: Sendable {
   func add() { count.add(1, ordering: .relaxed) }
 }
 
-private func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }
+func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }
 
 extension Duration {
-  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 
 extension String {

@@ -40,8 +40,8 @@ struct StoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Rebuild store.db from the packs, after showing what will be done.",
       discussion: """
-        Only while no server runs. Nothing is changed before you say so, and the old store.db is kept. Exit code 0: done, \
-        or nothing to do; 2: done, and messages were lost; 1: not done.
+        Only while no server runs. Nothing is changed before you say so, and the old store.db is kept. Exit code 0: \
+        done, or nothing to do; 2: done, and messages were lost; 1: not done.
         """)
     @Flag(help: "Do it without asking.") var yes = false
     @OptionGroup var options: AdministrativeOptions

@@ -48,7 +48,8 @@ func lines(of plan: RepairPlan) -> [String] {
   lines.append(plan.databaseProblem ?? "store.db is whole")
   let source =
     switch plan.source {
-    case .packs: "the packs tell all that happened (\(counted(Int64(plan.packs), "pack")), \(roundedSize(plan.packOctets)))"
+    case .packs:
+      "the packs tell all that happened: \(counted(Int64(plan.packs), "pack")), \(roundedSize(plan.packOctets))"
     case .database: "the packs do not tell all that happened; store.db tells the rest"
     case .remains: "the packs do not tell all that happened, and nothing tells the rest"
     }

@@ -39,7 +39,8 @@ struct RepairTests {
       // It is a store like any other.
       let opened = try await StoreFixture.make(path: store.path)
       let alice = try #require(opened.store.directory.account(login: "alice@example.test"))
-      #expect(opened.store.directory.answer(for: EmailAddress("x@example.test")!) == .alias([EmailAddress("bob@example.test")!]))
+      let bob = EmailAddress("bob@example.test")!
+      #expect(opened.store.directory.answer(for: EmailAddress("x@example.test")!) == .alias([bob]))
       let inbox = try await opened.inbox(of: alice.id)
       #expect(try await opened.append(mail("after"), of: alice.id) == inbox.uidNext)
       #expect(try await opened.text(inbox.uidNext, in: inbox.id) == mail("after"))
@@ -69,7 +70,9 @@ struct RepairTests {
   private static let flips = Array(0..<90)
 
   /// The pack and offset of a flip, with the record it hits.
-  private func place(_ number: Int, in store: LivedInStore) throws -> (pack: Int, offset: Int, record: PackScanner.Record) {
+  private func place(
+    _ number: Int, in store: LivedInStore
+  ) throws -> (pack: Int, offset: Int, record: PackScanner.Record) {
     var all: [(Int, PackScanner.Record)] = []
     for pack in try store.packs {
       let file = try File(store.pack(pack), .reading, access: FileAccess())

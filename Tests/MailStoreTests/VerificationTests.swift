@@ -13,7 +13,8 @@ struct VerificationTests {
       #expect(report.findings == [])
       #expect((report.accounts, report.packs) == (3, Int64(try store.packs.count)))
       let dump = try StoreDump(store.path)
-      #expect((report.messages, report.bodies) == (Int64(dump.tables["entries"]!.count), Int64(dump.tables["bodies"]!.count)))
+      #expect(report.messages == Int64(dump.tables["entries"]!.count))
+      #expect(report.bodies == Int64(dump.tables["bodies"]!.count))
     }
   }
 
@@ -58,7 +59,8 @@ struct VerificationTests {
     Harm("UPDATE bodies SET position = position + 1 WHERE id = (SELECT max(id) FROM bodies)", [.bodyLost]),
     Harm("UPDATE bodies SET pack = 99 WHERE id = (SELECT max(id) FROM bodies)", [.bodyLost]),
     Harm("INSERT INTO vanished SELECT mailbox, 2, uid, uid FROM entries", [.vanished]),
-    Harm("INSERT INTO entries SELECT 99999, uid, message, flags, keywords, modseq, saved FROM entries LIMIT 1", [.entry]),
+    Harm(
+      "INSERT INTO entries SELECT 99999, uid, message, flags, keywords, modseq, saved FROM entries LIMIT 1", [.entry]),
     Harm("UPDATE state SET value = 5 WHERE name = 'next_id'", [.counterOfIDs]),
     Harm("UPDATE accounts SET lookup_key = 'x' WHERE local_part = 'bob'", [.account]),
     Harm("UPDATE accounts SET domain = 'not a domain' WHERE local_part = 'bob'", [.account, .database]),
@@ -86,9 +88,10 @@ struct VerificationTests {
 
   @Test func `files that do not belong are named`() async throws {
     try await LivedInStore.with { store in
-      for name in ["packs/notes.txt", "packs/99.pack", "large/7", "large/x"] { try store.write([1], to: "\(store.path)/\(name)") }
+      let names: Set = ["packs/notes.txt", "packs/99.pack", "large/7", "large/x"]
+      for name in names { try store.write([1], to: "\(store.path)/\(name)") }
       let findings = try verify(store.path).findings
-      #expect(Set(findings.map(\.subject)) == ["packs/notes.txt", "packs/99.pack", "large/7", "large/x"])
+      #expect(Set(findings.map(\.subject)) == names)
       #expect(findings.allSatisfy { $0.severity == .warning })
     }
   }

@@ -26,8 +26,8 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case removeAlias(String)
   case listAliases
 
-  /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number, as
-  /// many as leave the disk to others.
+  /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
+  /// as many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
 }
 

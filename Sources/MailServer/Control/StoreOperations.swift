@@ -48,8 +48,8 @@ package struct RepairReport: Codable, Hashable, Sendable {
   }
 }
 
-/// Rebuilds the `store.db` of a store that no server holds: the one operation that does not go through the door, because
-/// there is no store to open.
+/// Rebuilds the `store.db` of a store that no server holds: the one operation that does not go through the door,
+/// because there is no store to open.
 /// - Parameter confirm: is shown the plan before anything is changed.
 package func repairStore(
   in dataDirectory: String, clock: WallClock, logger: Logger, progress: @escaping ProgressHandler = { _ in },
@@ -69,7 +69,8 @@ package func repairStore(
     try await repair.perform(progress: progress)
     return .repair(RepairReport(plan: repair.plan, outcome: .done))
   } catch .locked {
-    return .failed("a server holds \(dataDirectory): stop it first (martlet store verify looks at the store while it runs)")
+    return .failed(
+      "a server holds \(dataDirectory): stop it first (martlet store verify looks at the store while it runs)")
   } catch .corrupt(let text) {
     return .failed("\(dataDirectory): \(text)")
   } catch {

@@ -1,8 +1,8 @@
 import MessageFormat
 import SQLite
 
-/// All that `store.db` says of accounts, mailboxes and entries, as change records: with one of these complete in the packs, no
-/// change record before it is needed.
+/// All that `store.db` says of accounts, mailboxes and entries, as change records: with one of these complete in the
+/// packs, no change record before it is needed.
 ///
 /// Written where the packs do not tell all by themselves: for a store of a version that kept no change records, and
 /// after a repair that had to fill a gap.

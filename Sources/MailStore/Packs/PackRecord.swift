@@ -17,8 +17,8 @@ import Bytes
 /// Header and body have sums of their own, so that a damaged body costs one message and not the way to the next.
 ///
 /// The last 8 bytes of the metadata are the store's stamp. Where a damaged header has lost the way, only what has the
-/// stamp is taken for the next record: a message may well contain what looks like one. Packs of before there was a stamp
-/// have no beginning, and their records end without it.
+/// stamp is taken for the next record: a message may well contain what looks like one. Packs of before there was a
+/// stamp have no beginning, and their records end without it.
 enum PackRecord {
   enum Kind: UInt8 {
     case body = 1

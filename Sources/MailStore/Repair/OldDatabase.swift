@@ -135,8 +135,8 @@ extension HistoryReplay {
     }
   }
 
-  /// After all is read: of the bodies that the base names, those are lost whose record and octets are both gone. Returns
-  /// the ones that are whole and whose record is not, to be written anew.
+  /// After all is read: of the bodies that the base names, those are lost whose record and octets are both gone.
+  /// Returns the ones that are whole and whose record is not, to be written anew.
   func checkBodies() throws(StoreError) -> [Int64] {
     var suspects: [StoredBody] = []
     try database.each("SELECT id, pack, position, size, checksum FROM bodies") { [whole] row in

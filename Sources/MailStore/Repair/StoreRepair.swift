@@ -1,8 +1,8 @@
 import MessageFormat
 import SQLite
 
-/// Rebuilds `store.db` from the packs. Holds the store's lock from the first look to the end, and changes nothing before
-/// it is told to.
+/// Rebuilds `store.db` from the packs. Holds the store's lock from the first look to the end, and changes nothing
+/// before it is told to.
 package struct StoreRepair: Sendable {
   package let plan: RepairPlan
   private let work: RepairWork
@@ -199,7 +199,7 @@ final class RepairWork: @unchecked Sendable {
       case .sound, .foreign: nil
       }
     let isNeeded = problem != nil || built.needsBaseline || differences?.isEmpty != true
-    if isNeeded, old.isThere { keptAs = "store.db.damaged-\(clock.now().compact)" }
+    if isNeeded, old.isThere { keptAs = newName() }
     var notes = built.chain.strangers.map { "\($0); it is left out" } + built.settlement.notes
     if !built.rescued.isEmpty {
       notes.append("bodies that are whole in records that are not, and are written anew: \(built.rescued.count)")
@@ -212,10 +212,19 @@ final class RepairWork: @unchecked Sendable {
       databaseProblem: problem, source: built.source, packs: built.chain.links.count,
       packOctets: built.chain.octets, accounts: Int(count("SELECT count(*) FROM accounts")),
       mailboxes: count("SELECT count(*) FROM mailboxes"), messages: count("SELECT count(*) FROM entries"),
-      damages: built.source == .packs ? [] : gaps + built.replay.damages, notes: notes,
+      damages: built.source == .packs
+        ? [] : Array((gaps + built.replay.damages).prefix(RepairPlan.listLimit)), notes: notes,
       lost: built.settlement.lost, lostCount: built.settlement.lostCount,
       lostDeletedCount: differences?.deletedNotFound ?? built.settlement.lostDeletedCount, differences: differences,
       isNeeded: isNeeded, keptAs: keptAs)
+  }
+
+  /// For the old store.db; no older one is overwritten.
+  private func newName() -> String {
+    let name = "store.db.damaged-\(clock.now().compact)"
+    var number = 1
+    while files.exists("\(layout.root)/\(name)\(number == 1 ? "" : "-\(number)")") { number += 1 }
+    return number == 1 ? name : "\(name)-\(number)"
   }
 
   private func unnamedLargeBodies(_ built: Built) -> [Int64] {

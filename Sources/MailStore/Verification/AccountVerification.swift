@@ -72,8 +72,9 @@ private struct AccountCheck {
 
   mutating func run(_ id: AccountID) throws(StoreError) {
     let account = try database.one(
-      "SELECT local_part, domain, lookup_key, last_uid_validity, quota_bytes, quota_messages FROM accounts WHERE id = ?",
-      .integer(id.rawValue)
+      """
+      SELECT local_part, domain, lookup_key, last_uid_validity, quota_bytes, quota_messages FROM accounts WHERE id = ?
+      """, .integer(id.rawValue)
     ) { row in
       (
         localPart: row.text(0), domain: row.text(1), key: row.text(2), lastValidity: row.integer(3),
@@ -128,7 +129,9 @@ private struct AccountCheck {
     ) { row in
       let (uid, message) = (row.integer(0), row.integer(3))
       func find(_ text: String, _ kind: StoreFinding.Kind = .entry) { wrong.append((uid, kind, text)) }
-      if uid < 1 || uid >= Int64(mailbox.uidNext.rawValue) { find("it is not below UIDNEXT \(mailbox.uidNext.rawValue)") }
+      if uid < 1 || uid >= Int64(mailbox.uidNext.rawValue) {
+        find("it is not below UIDNEXT \(mailbox.uidNext.rawValue)")
+      }
       if row.integer(2) < 1 || row.integer(2) > mailbox.highestModSequence.rawValue {
         find("its mod-sequence \(row.integer(2)) is above HIGHESTMODSEQ \(mailbox.highestModSequence.rawValue)")
       }

@@ -15,7 +15,8 @@ package struct VerificationOptions: Sendable {
 /// Looks at all of a store: every checksum, and everything that must hold.
 ///
 /// It reads in many small steps, each on one state of the database, while others read and write. What seems wrong is
-/// looked at a second time on a newer state before it is reported. Blocks, so it has a thread and a connection of its own.
+/// looked at a second time on a newer state before it is reported. Blocks, so it has a thread and a connection of its
+/// own.
 struct StoreVerifier {
   let database: Database
   let layout: StoreLayout
