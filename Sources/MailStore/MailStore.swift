@@ -45,8 +45,12 @@ package final class MailStore: Sendable {
   private let staging: StagingArea
   private let lock: StoreLock
   private let isClosed = ClosedFlag()
+  private let layout: StoreLayout
+  private let files: FileAccess
 
   private init(_ parts: OpenedStore) {
+    layout = parts.layout
+    files = parts.files
     writer = parts.writer
     readers = parts.readers
     filePool = parts.filePool
@@ -346,6 +350,16 @@ package final class MailStore: Sendable {
 
   /// Groups committed, and how long they took.
   package var commitStatistics: CommitStatistics { writer.statistics }
+
+  // MARK: Checking
+
+  /// Looks at everything, while the store serves. Throws `closed` where the task is cancelled.
+  /// - Parameter progress: told at least every ten seconds.
+  package func verify(_ options: VerificationOptions, progress: @escaping ProgressHandler = { _ in })
+    async throws(StoreError) -> VerificationReport
+  {
+    try await VerificationTask(layout: layout, files: files, options: options).run(progress)
+  }
 
   // MARK: Changes
 

@@ -25,6 +25,8 @@ final class ClosedFlag: Sendable {
 
 /// The parts of an open store, made in the order that puts right what a crash left behind.
 struct OpenedStore {
+  let layout: StoreLayout
+  let files: FileAccess
   let lock: StoreLock
   let writer: Writer
   let readers: WorkerPool<Database>
@@ -39,19 +41,21 @@ struct OpenedStore {
 
   /// Blocks.
   init(at directory: String, options: StoreOptions, filePool: WorkerPool<Void>) throws(StoreError) {
-    let layout = StoreLayout(root: directory)
-    let files = FileAccess(fault: options.fault)
+    layout = StoreLayout(root: directory)
+    files = FileAccess(fault: options.fault)
     do throws(FileError) { try layout.prepare(files) } catch { throw error.storeError }
     lock = try StoreLock(layout.lock, files: files)
 
     let database = try Self.openDatabase(layout, files, options.logger)
     let state = try StoreState(database)
     let packs = try Recovery(layout: layout, files: files, logger: options.logger)
-      .run(database, nextID: state.nextID, packSize: Int64(options.packSize))
+      .run(
+        database, nextID: state.nextID, stamp: state.stamp, packSize: Int64(options.packSize))
     let context = WriteContext(
       database: database, packs: packs, layout: layout, files: files, clock: options.clock,
       directory: try Directory(reading: database), nextID: state.nextID,
       writtenPack: state.pack)
+    if !state.packsTellAll { try context.beginHistory() }
 
     self.filePool = filePool
     checkpointer = Checkpointer(layout: layout)
@@ -71,20 +75,23 @@ struct OpenedStore {
   private static func openDatabase(_ layout: StoreLayout, _ files: FileAccess, _ logger: Logger) throws(StoreError)
     -> Database
   {
+    // Never an empty index over packs that hold mail.
+    let hasPacks = !((try? files.names(in: layout.packs)) ?? []).isEmpty
     let isNew = !files.exists(layout.database)
     if isNew {
-      // Never an empty index over packs that hold mail.
-      let names = (try? files.names(in: layout.packs)) ?? []
-      guard names.isEmpty else { throw .corrupt("store.db is missing, but there are packs: repair the store") }
+      if hasPacks { throw .corrupt("store.db is missing, but there are packs") }
       // SQLite would let others read it.
       do throws(FileError) { _ = try File(layout.database, .writing, access: files) } catch { throw error.storeError }
     }
     let database: Database
+    let version: Int
     do throws(SQLiteError) {
       database = try Database(path: layout.database, access: .writing)
+      version = try database.schemaVersion()
     } catch {
       throw StoreError(error)
     }
+    guard version > 0 || !hasPacks else { throw .corrupt("store.db is empty, but there are packs") }
     try StoreMigration(layout: layout, files: files, logger: logger).run(database, isNew: isNew)
     if isNew {
       do throws(FileError) { try files.flushDirectory(layout.root) } catch { throw error.storeError }
@@ -93,10 +100,13 @@ struct OpenedStore {
   }
 }
 
-private struct StoreState {
+/// The counters and marks of `store.db`.
+struct StoreState {
   var nextID: Int64 = 1
   var threadKey: UInt64 = 0
   var pack: (segment: Int64, end: Int64) = (0, 0)
+  var stamp: UInt64 = 0
+  var packsTellAll = false
 
   init(_ database: Database) throws(StoreError) {
     nextID = try database.one("SELECT value FROM state WHERE name = 'next_id'") { $0.integer(0) } ?? 1
@@ -104,5 +114,8 @@ private struct StoreState {
     threadKey = UInt64(bitPattern: key)
     pack.segment = try database.one("SELECT value FROM state WHERE name = 'pack'") { $0.integer(0) } ?? 0
     pack.end = try database.one("SELECT value FROM state WHERE name = 'pack_end'") { $0.integer(0) } ?? 0
+    let stamp = try database.one("SELECT value FROM state WHERE name = 'pack_stamp'") { $0.integer(0) } ?? 0
+    self.stamp = UInt64(bitPattern: stamp)
+    packsTellAll = try database.one("SELECT value FROM state WHERE name = 'packs_tell_all'") { $0.integer(0) } == 1
   }
 }

@@ -1,7 +1,8 @@
 import Logging
 import SQLite
 
-/// Puts right what a crash left behind: bodies whose commit never came. What was committed is never touched.
+/// Puts right what a crash left behind: bodies whose commit never came, a repair that did not come to its end. What was
+/// committed is never touched.
 struct Recovery {
   let layout: StoreLayout
   let files: FileAccess
@@ -11,10 +12,11 @@ struct Recovery {
   private static let tailLimit: Int64 = 256 << 20
 
   /// Returns the writer of the active pack.
-  func run(_ database: Database, nextID: Int64, packSize: Int64) throws(StoreError) -> PackWriter {
+  func run(_ database: Database, nextID: Int64, stamp: UInt64, packSize: Int64) throws(StoreError) -> PackWriter {
     do throws(FileError) {
       for name in try files.names(in: layout.spool) { files.remove("\(layout.spool)/\(name)") }
       try removeUnnamedLargeBodies(nextID: nextID)
+      files.remove(layout.newDatabase)
     } catch {
       throw error.storeError
     }
@@ -23,7 +25,8 @@ struct Recovery {
     do throws(FileError) {
       let start = try cutTail(last: last ?? 0, length: length ?? 0)
       return PackWriter(
-        layout: layout, files: files, segment: start.segment, committedEnd: start.end, segmentLimit: packSize)
+        layout: layout, files: files, segment: start.segment, committedEnd: start.end,
+        previous: PackPosition(segment: last ?? 0, offset: length ?? 0), stamp: stamp, segmentLimit: packSize)
     } catch {
       throw error.storeError
     }

@@ -9,6 +9,9 @@ package final class Database {
     case reading
     /// Makes the file where it is not there.
     case writing
+    /// A new file that is filled in one go. It is of no use until all is in it and the caller has flushed the file:
+    /// there is no journal.
+    case building
   }
 
   private let handle: OpaquePointer
@@ -24,7 +27,7 @@ package final class Database {
     let flags =
       switch access {
       case .reading: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
-      case .writing: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+      case .writing, .building: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
       }
     let code = sqlite3_open_v2(path, &handle, flags, nil)
     guard code == SQLITE_OK, let handle else {
@@ -44,6 +47,9 @@ package final class Database {
       // commit.
       try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
       sqlite3_wal_hook(handle, noteLogSize, Unmanaged.passUnretained(logSize).toOpaque())
+    case .building:
+      // What is sorted on the way may be more than fits into memory.
+      try execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;")
     }
   }
 

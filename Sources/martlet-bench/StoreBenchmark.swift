@@ -20,12 +20,17 @@ struct StoreBenchmark {
     if arguments.count == 5, arguments[1] == "fill", let count = Int(arguments[3]), let size = Int(arguments[4]) {
       return try await StoreFill.run(at: arguments[2], count: count, size: size)
     }
+    if arguments.count >= 3, arguments[1] == "repair" {
+      return try await RepairBenchmark.run(
+        at: arguments[2], messages: arguments.count > 3 ? Int(arguments[3]) ?? 100_000 : 100_000)
+    }
     guard arguments.count >= 2 else {
       return print(
         """
         usage: martlet-bench DIRECTORY [SECONDS]
                martlet-bench acknowledge DIRECTORY RUN
                martlet-bench fill DIRECTORY COUNT SIZE
+               martlet-bench repair DIRECTORY [MESSAGES]
         """)
     }
     let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 3 : 3
@@ -49,6 +54,7 @@ struct StoreBenchmark {
       let rate = bareAppends(arguments[1], size: size, group: group, seconds: seconds / 3)
       print("bare loop, \(size) octets in groups of \(group): \(Int(rate)) messages/s")
     }
+    for writers in [1, 10, 50] { try await changeFlags(store, accounts, writers: writers, seconds: seconds) }
     try await read(store, accounts[0])
     await store.close()
   }
@@ -106,6 +112,35 @@ struct StoreBenchmark {
     return Rate(
       messages: count.value, elapsed: elapsed, cpu: processorSeconds() - cpu,
       group: Double(after.changes - before.changes) / groups, groupTime: (after.time - before.time).seconds / groups)
+  }
+
+  /// One message at a time, as a client marks what it has read.
+  static func changeFlags(_ store: MailStore, _ accounts: [AccountID], writers: Int, seconds: Double) async throws {
+    let count = Counter()
+    let clock = ContinuousClock()
+    let start = clock.now
+    let end = start + .seconds(seconds)
+    let cpu = processorSeconds()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 0..<writers {
+        let inbox = try await store.mailbox(named: .inbox, of: accounts[writer % accounts.count])!
+        group.addTask {
+          var number: UInt32 = 0
+          while clock.now < end {
+            let uid = UID(rawValue: number / 2 % UInt32(max(inbox.messageCount, 1)) + 1)
+            let change: FlagChange =
+              number % 2 == 0 ? .add(MessageFlags(.flagged)) : .remove(MessageFlags(.flagged))
+            _ = try await store.changeFlags(in: inbox.id, uids: [uid], change, unchangedSince: nil)
+            number += 1
+            count.add()
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    let elapsed = (clock.now - start).seconds
+    let cost = rounded((processorSeconds() - cpu) / Double(count.value) * 1e3)
+    print("flag changes, \(writers) writers: \(Int(Double(count.value) / elapsed))/s, CPU \(cost) ms each")
   }
 
   /// SELECT and FETCH as a session asks for them.
@@ -193,10 +228,10 @@ private final class Counter: Sendable {
   func add() { count.add(1, ordering: .relaxed) }
 }
 
-private func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }
+func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }
 
 extension Duration {
-  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 
 extension String {

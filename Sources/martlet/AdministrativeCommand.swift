@@ -15,13 +15,26 @@ struct AdministrativeOptions: ParsableArguments {
   @Flag(help: "Print JSON.") var json = false
 
   /// Has the operation done and prints the reply.
-  func perform(_ operation: AdministrativeOperation, print: (AdministrativeReply) -> Void = printReply) async throws {
+  @discardableResult
+  func perform(
+    _ operation: AdministrativeOperation, print: (AdministrativeReply) -> Void = printReply
+  ) async throws -> AdministrativeReply {
+    try await perform(print: print) { directory, logger, bar in
+      await administer(operation, dataDirectory: directory, clock: .system, logger: logger, progress: bar.show)
+    }
+  }
+
+  /// Runs what needs the data directory, with a progress bar, and prints the reply.
+  @discardableResult
+  func perform(
+    print: (AdministrativeReply) -> Void = printReply,
+    _ work: (_ directory: String, Logger, ProgressBar) async -> AdministrativeReply
+  ) async throws -> AdministrativeReply {
     let directory = try source.load().configuration.dataDirectory
     let output = LogOutput(
       writer: LogWriter(descriptor: STDERR_FILENO), format: .logfmt, level: .warning, clock: .system)
     let bar = ProgressBar()
-    let reply = await administer(
-      operation, dataDirectory: directory, clock: .system, logger: output.logger("command"), progress: bar.show)
+    let reply = await work(directory, output.logger("command"), bar)
     bar.end()
     output.close()
     if case .failed(let text) = reply {
@@ -30,6 +43,7 @@ struct AdministrativeOptions: ParsableArguments {
       throw ExitCode.failed
     }
     if json { say(MartletJSON.text(of: reply)) } else { print(reply) }
+    return reply
   }
 }
 
@@ -48,6 +62,8 @@ enum MartletJSON {
     case .appPasswords(let passwords): json(passwords)
     case .appPassword(let label, let password): json(["label": label, "password": password])
     case .aliases(let aliases): json(aliases)
+    case .verification(let report): json(report)
+    case .repair(let report): json(report)
     case .failed(let text): failure(text)
     }
   }
@@ -71,6 +87,8 @@ func printReply(_ reply: AdministrativeReply) {
     complain("this password is shown only now")
   case .aliases(let aliases):
     for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
+  case .verification(let report): for line in lines(of: report) { say(line) }
+  case .repair(let report): for line in lines(of: report) { say(line) }
   case .failed(let text): complain(text)
   }
 }

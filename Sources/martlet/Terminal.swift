@@ -38,6 +38,15 @@ func say(_ text: String) {
   }
 }
 
+/// Asks a person a question that is answered with yes or no; where nobody can answer, the answer is no.
+func confirms(_ question: String) -> Bool {
+  guard isatty(STDIN_FILENO) == 1 else { return false }
+  let bytes = Array("\(question) [y/N] ".utf8)
+  _ = write(STDERR_FILENO, bytes, bytes.count)
+  guard let answer = readLine() else { return false }
+  return ["y", "yes"].contains(answer.lowercased())
+}
+
 /// A value as JSON on one line, keys in order.
 func json(_ value: some Encodable) -> String {
   let encoder = JSONEncoder()

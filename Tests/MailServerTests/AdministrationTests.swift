@@ -62,6 +62,7 @@ import Testing
     (.removeAlias("@example.org"), "done: alias @example.org removed"),
     (.removeAlias("info@example.org"), "done: alias info@example.org removed"),
     (.removeAccount("alice@example.org"), "done: account alice@example.org removed"),
+    (.verifyStore(isThorough: true, octetsPerSecond: nil), "verification: 1 accounts, 0 findings"),
     (.removeAccount("bob@example.org"), "done: account bob@example.org removed"),
     (.removeDomain("example.org"), "done: domain example.org removed"),
     (.listDomains, "domains []"),
@@ -185,6 +186,8 @@ extension AdministrativeReply {
     case .appPasswords(let passwords): "app passwords \(passwords.map(\.label).joined(separator: " "))"
     case .appPassword(let label, let password):
       password.count == 24 ? "app password for \(label)" : "a strange app password"
+    case .verification(let report): "verification: \(report.accounts) accounts, \(report.findings.count) findings"
+    case .repair(let report): "repair: \(report.outcome.rawValue)"
     case .aliases(let aliases):
       "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
     }

@@ -49,7 +49,7 @@ struct MigrationTests {
     #expect(FileManager.default.fileExists(atPath: snapshot) == (after > schema))
     if after > schema { #expect(try Database(path: snapshot, access: .reading).schemaVersion() == schema) }
     await fixture.store.close()
-    try checkInvariants(of: path)
+    try await checkInvariants(of: path)
   }
 
   @Test func aStoreOfANewerVersionIsLeftAlone() async throws {

@@ -41,7 +41,7 @@ struct StoreFixture {
   /// Closes the store, looks at all it left behind, and removes it.
   func end() async throws {
     await store.close()
-    try checkInvariants(of: path)
+    try await checkInvariants(of: path)
     try FileManager.default.removeItem(atPath: path)
   }
 

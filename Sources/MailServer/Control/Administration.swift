@@ -7,14 +7,17 @@ package import MessageFormat
 
 /// Performs administrative operations: the one place where they are done, with or without a running server.
 package struct Administration: Sendable {
-  private let store: MailStore
+  let store: MailStore
   private let clock: WallClock
-  private let logger: Logger
+  let logger: Logger
+  /// No server works with the store beside this.
+  let isAlone: Bool
 
-  package init(store: MailStore, clock: WallClock, logger: Logger) {
+  package init(store: MailStore, clock: WallClock, logger: Logger, isAlone: Bool = false) {
     self.store = store
     self.clock = clock
     self.logger = logger
+    self.isAlone = isAlone
   }
 
   /// `status` is the server's own matter and is not answered here. A long operation ends early, where it can, when the
@@ -85,6 +88,8 @@ package struct Administration: Sendable {
         store.directory.aliases
           .map { AliasSummary(pattern: $0.pattern.text, targets: $0.targets.map(\.description)) }
           .sorted { $0.pattern < $1.pattern })
+    case .verifyStore(let isThorough, let octetsPerSecond):
+      return try await verifyStore(isThorough: isThorough, octetsPerSecond: octetsPerSecond, progress)
     }
   }
 }
@@ -254,13 +259,13 @@ private func makeAppPassword() -> String {
 }
 
 /// Why an operation is not done, in words for the administrator.
-private struct Refusal: Error {
+struct Refusal: Error {
   let text: String
   init(_ text: String) { self.text = text }
 }
 
 /// Runs a store call and puts its error into words; `subject` is what the call was about.
-private func stored<Result>(
+func stored<Result>(
   _ subject: String, _ body: () async throws(StoreError) -> Result
 ) async throws(Refusal) -> Result {
   do throws(StoreError) {
@@ -289,7 +294,7 @@ extension StoreError {
     case .newerSchema(let version): "the store was written by a newer version of martlet (schema \(version))"
     case .deviceFull: "the device is full or reports errors"
     case .inputOutput(let text): text
-    case .corrupt(let text): "the store is damaged: \(text)"
+    case .corrupt(let text): "the store is damaged: \(text) (see martlet store repair)"
     case .closed: "the store is closed"
     }
   }

@@ -25,6 +25,10 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case addAlias(pattern: String, targets: [String])
   case removeAlias(String)
   case listAliases
+
+  /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
+  /// as many as leave the disk to others.
+  case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -49,6 +53,8 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case appPasswords([AppPasswordSummary])
   case appPassword(label: String, password: String)
   case aliases([AliasSummary])
+  case verification(VerificationReport)
+  case repair(RepairReport)
   case failed(String)
 }
 

@@ -15,10 +15,17 @@ package func administer(
     store = try await MailStore.open(at: dataDirectory, options: StoreOptions(clock: clock, logger: logger))
   } catch .locked {
     return .failed("another process holds \(dataDirectory) and does not answer on its control socket")
+  } catch .corrupt(let text) where operation.isVerification {
+    return .verification(.unopened(text))
   } catch {
     return .failed("\(dataDirectory): \(error.inWords)")
   }
-  let reply = await Administration(store: store, clock: clock, logger: logger).perform(operation, progress: progress)
+  let administration = Administration(store: store, clock: clock, logger: logger, isAlone: true)
+  let reply = await administration.perform(operation, progress: progress)
   await store.close()
   return reply
+}
+
+extension AdministrativeOperation {
+  fileprivate var isVerification: Bool { if case .verifyStore = self { true } else { false } }
 }

@@ -20,10 +20,11 @@ struct FileError: Error {
   let code: Int32
   let path: String
   var isMissing: Bool { code == ENOENT }
+  var inWords: String { "\(String(cString: strerror(code))): \(path)" }
   var storeError: StoreError {
     switch code {
     case ENOSPC, EDQUOT, EFBIG: .deviceFull
-    default: .inputOutput("\(String(cString: strerror(code))): \(path)")
+    default: .inputOutput(inWords)
     }
   }
 }

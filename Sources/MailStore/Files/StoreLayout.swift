@@ -9,6 +9,8 @@ struct StoreLayout: Sendable {
     name.hasPrefix("store.db.schema-") ? Int(name.dropFirst("store.db.schema-".count)) : nil
   }
 
+  /// While a repair builds it.
+  var newDatabase: String { "\(root)/store.db.new" }
   var lock: String { "\(root)/lock" }
   var packs: String { "\(root)/packs" }
   var large: String { "\(root)/large" }

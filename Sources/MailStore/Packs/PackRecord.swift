@@ -1,34 +1,46 @@
 import Bytes
 
-/// A record of a pack: a body, and all that is needed to rebuild the index from packs alone.
+/// A record of a pack: a body or a change, and all that is needed to rebuild the index from packs alone.
 ///
 /// Layout, little-endian:
 /// ```
 ///  0  4  magic "MPk1"
 ///  4  1  kind
 ///  5  3  zero
-///  8  8  body ID
-/// 16  8  body size
+///  8  8  body ID; 0 for changes; the pack's own number for a beginning
+/// 16  8  body size; 0 where there is no body
 /// 24  4  metadata size
-/// 28  4  CRC-32C of the body
+/// 28  4  CRC-32C of the body; 0 where there is none
 /// 32  4  CRC-32C of the 32 bytes before and of the metadata
 /// 36     metadata, then the body
 /// ```
 /// Header and body have sums of their own, so that a damaged body costs one message and not the way to the next.
+///
+/// The last 8 bytes of the metadata are the store's stamp. Where a damaged header has lost the way, only what has the
+/// stamp is taken for the next record: a message may well contain what looks like one. Packs of before there was a
+/// stamp have no beginning, and their records end without it.
 enum PackRecord {
   enum Kind: UInt8 {
     case body = 1
     /// The body is a file among the large ones; only its metadata is here.
     case largeBody = 2
+    /// What a group has changed besides adding bodies; after them.
+    case changes = 3
+    /// The first of a pack.
+    case beginning = 4
   }
 
   static let headerSize = 36
+  static let stampSize = 8
   private static let magic: UInt32 = 0x316B_504D
+  static let magicBytes: [UInt8] = Array("MPk1".utf8)
+  static let beginningSize = headerSize + 16 + stampSize
 
   /// Where the message went in one account.
   struct Placement: Sendable, Hashable {
     var account: Int64
     var address: String
+    /// 0 for a message that was in none any more when its body got a new record.
     var mailbox: Int64
     var mailboxName: String
     var uidValidity: UInt32
@@ -56,33 +68,76 @@ enum PackRecord {
     var recordSize: Int { headerSize + metadataSize + (kind == .body ? bodySize : 0) }
   }
 
-  /// Header and metadata.
+  enum Metadata: Hashable {
+    case placements([Placement])
+    case changes([RecordedChange])
+    /// The pack whose records come before, and where its committed ones end: what it has beyond that never happened.
+    /// In the first pack of a store both are 0.
+    case beginning(previous: PackPosition)
+  }
+
+  /// Header and metadata of a record, undamaged.
+  struct Decoded: Hashable {
+    var header: Header
+    var metadata: Metadata
+    var stamp: UInt64?
+  }
+
+  // MARK: Encoding
+
+  /// Header and metadata of a body.
   static func encode(
-    kind: Kind, bodyID: Int64, bodySize: Int, bodyChecksum: UInt32, placements: [Placement]
+    kind: Kind, bodyID: Int64, bodySize: Int, bodyChecksum: UInt32, placements: [Placement], stamp: UInt64
+  ) -> [UInt8] {
+    encode(
+      kind, id: bodyID, bodySize: bodySize, bodyChecksum: bodyChecksum, stamp: stamp, capacity: placements.count * 256
+    ) { record in
+      record.appendList(placements) { $1.encode(into: &$0) }
+    }
+  }
+
+  static func encode(changes: [RecordedChange], stamp: UInt64) -> [UInt8] {
+    encode(.changes, id: 0, stamp: stamp, capacity: changes.count * 64) { record in
+      record.appendList(changes) { $1.encode(into: &$0) }
+    }
+  }
+
+  static func encode(beginningOf segment: Int64, after previous: PackPosition, stamp: UInt64) -> [UInt8] {
+    encode(.beginning, id: segment, stamp: stamp, capacity: 16) { record in
+      record.appendLittleEndian(previous.segment)
+      record.appendLittleEndian(previous.offset)
+    }
+  }
+
+  private static func encode(
+    _ kind: Kind, id: Int64, bodySize: Int = 0, bodyChecksum: UInt32 = 0, stamp: UInt64, capacity: Int,
+    metadata: (inout [UInt8]) -> Void
   ) -> [UInt8] {
     var record: [UInt8] = []
-    record.reserveCapacity(headerSize + placements.count * 256)
+    record.reserveCapacity(headerSize + capacity + stampSize)
     record.appendLittleEndian(magic)
     record.append(kind.rawValue)
     record.append(contentsOf: [0, 0, 0])
-    record.appendLittleEndian(UInt64(bitPattern: bodyID))
+    record.appendLittleEndian(UInt64(bitPattern: id))
     record.appendLittleEndian(UInt64(bodySize))
     record.append(contentsOf: repeatElement(0, count: 12))
-    record.appendVariable(UInt64(placements.count))
-    for placement in placements { placement.encode(into: &record) }
+    metadata(&record)
+    record.appendLittleEndian(stamp)
     record.store(UInt32(record.count - headerSize), at: 24)
     record.store(bodyChecksum, at: 28)
-    record.store(Self.checksum(record), at: 32)
+    record.store(checksum(record[...]), at: 32)
     return record
   }
 
-  private static func checksum(_ record: [UInt8]) -> UInt32 {
+  static func checksum(_ record: ArraySlice<UInt8>) -> UInt32 {
     record.withUnsafeBytes { bytes in
       crc32c(
         UnsafeRawBufferPointer(rebasing: bytes[headerSize...]),
         seed: crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<32])))
     }
   }
+
+  // MARK: Decoding
 
   /// Reads a header; its sum is checked with the metadata. Nil where no record begins.
   static func decodeHeader(_ bytes: ArraySlice<UInt8>) -> Header? {
@@ -96,116 +151,63 @@ enum PackRecord {
       bodyChecksum: bytes.littleEndian(UInt32.self, at: 28), checksum: bytes.littleEndian(UInt32.self, at: 32))
   }
 
-  /// Reads the metadata of a record from its header and metadata bytes. Nil where they are damaged.
-  static func decodePlacements(_ bytes: [UInt8]) -> [Placement]? {
-    guard let header = decodeHeader(bytes[...]), bytes.count == headerSize + header.metadataSize,
+  /// Reads a record from its header and metadata bytes. Nil where they are damaged.
+  static func decode(_ bytes: ArraySlice<UInt8>) -> Decoded? {
+    guard let header = decodeHeader(bytes), bytes.count == headerSize + header.metadataSize,
       checksum(bytes) == header.checksum
     else { return nil }
     var cursor = ByteCursor(bytes)
     cursor.position = headerSize
-    guard let count = cursor.nextVariable(), count <= UInt64(bytes.count) else { return nil }
-    var placements: [Placement] = []
-    for _ in 0..<count {
-      guard let placement = Placement(decoding: &cursor) else { return nil }
-      placements.append(placement)
+    let metadata: Metadata
+    switch header.kind {
+    case .body, .largeBody:
+      guard let placements = cursor.nextList({ Placement(decoding: &$0) }) else { return nil }
+      metadata = .placements(placements)
+    case .changes:
+      guard let changes = cursor.nextList({ RecordedChange(decoding: &$0) }) else { return nil }
+      metadata = .changes(changes)
+    case .beginning:
+      guard let segment = cursor.take(8), let offset = cursor.take(8) else { return nil }
+      metadata = .beginning(
+        previous: PackPosition(
+          segment: segment.littleEndian(Int64.self, at: 0), offset: offset.littleEndian(Int64.self, at: 0)))
     }
-    return placements
+    return Decoded(
+      header: header, metadata: metadata, stamp: cursor.take(stampSize).map { $0.littleEndian(UInt64.self, at: 0) })
   }
 }
 
 extension PackRecord.Placement {
   fileprivate func encode(into record: inout [UInt8]) {
-    record.appendVariable(UInt64(bitPattern: account))
-    record.appendCounted(address.utf8)
-    record.appendVariable(UInt64(bitPattern: mailbox))
-    record.appendCounted(mailboxName.utf8)
+    record.appendVariable(account)
+    record.appendText(address)
+    record.appendVariable(mailbox)
+    record.appendText(mailboxName)
     record.appendVariable(UInt64(uidValidity))
     record.appendVariable(UInt64(uid))
-    record.appendVariable(UInt64(bitPattern: modSequence))
+    record.appendVariable(modSequence)
     record.append(flags)
-    record.appendCounted(keywords.utf8)
-    record.appendVariable(UInt64(bitPattern: email))
-    record.appendVariable(UInt64(bitPattern: thread))
-    record.appendLittleEndian(UInt64(bitPattern: internalDate))
+    record.appendText(keywords)
+    record.appendVariable(email)
+    record.appendVariable(thread)
+    record.appendLittleEndian(internalDate)
     record.appendLittleEndian(UInt16(truncatingIfNeeded: internalOffset))
-    record.appendLittleEndian(UInt64(bitPattern: saved))
+    record.appendLittleEndian(saved)
     record.appendCounted(prefix)
   }
 
   fileprivate init?(decoding cursor: inout ByteCursor) {
-    guard let account = cursor.nextVariable(), let address = cursor.nextCounted(),
-      let mailbox = cursor.nextVariable(), let mailboxName = cursor.nextCounted(),
-      let uidValidity = cursor.nextVariable(), let uid = cursor.nextVariable(),
-      let modSequence = cursor.nextVariable(), let flags = cursor.next(), let keywords = cursor.nextCounted(),
-      let email = cursor.nextVariable(), let thread = cursor.nextVariable(),
-      let internalDate = cursor.take(8), let internalOffset = cursor.take(2), let saved = cursor.take(8),
-      let prefix = cursor.nextCounted()
+    guard let account = cursor.nextID(), let address = cursor.nextText(), let mailbox = cursor.nextID(),
+      let mailboxName = cursor.nextText(), let uidValidity = cursor.nextNumber(), let uid = cursor.nextNumber(),
+      let modSequence = cursor.nextID(), let flags = cursor.next(), let keywords = cursor.nextText(),
+      let email = cursor.nextID(), let thread = cursor.nextID(), let internalDate = cursor.take(8),
+      let internalOffset = cursor.take(2), let saved = cursor.take(8), let prefix = cursor.nextCounted()
     else { return nil }
-    self.account = Int64(bitPattern: account)
-    self.address = String(decoding: address, as: UTF8.self)
-    self.mailbox = Int64(bitPattern: mailbox)
-    self.mailboxName = String(decoding: mailboxName, as: UTF8.self)
-    self.uidValidity = UInt32(truncatingIfNeeded: uidValidity)
-    self.uid = UInt32(truncatingIfNeeded: uid)
-    self.modSequence = Int64(bitPattern: modSequence)
-    self.flags = flags
-    self.keywords = String(decoding: keywords, as: UTF8.self)
-    self.email = Int64(bitPattern: email)
-    self.thread = Int64(bitPattern: thread)
-    self.internalDate = Int64(bitPattern: internalDate.littleEndian(UInt64.self, at: 0))
-    self.internalOffset = Int64(Int16(bitPattern: internalOffset.littleEndian(UInt16.self, at: 0)))
-    self.saved = Int64(bitPattern: saved.littleEndian(UInt64.self, at: 0))
-    self.prefix = Array(prefix)
-  }
-}
-
-extension Array where Element == UInt8 {
-  fileprivate mutating func appendLittleEndian<Number: FixedWidthInteger>(_ value: Number) {
-    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
-  }
-
-  fileprivate mutating func store(_ value: UInt32, at offset: Int) {
-    withUnsafeMutableBytes { $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self) }
-  }
-
-  /// LEB128.
-  fileprivate mutating func appendVariable(_ value: UInt64) {
-    var rest = value
-    while rest >= 0x80 {
-      append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    append(UInt8(rest))
-  }
-
-  fileprivate mutating func appendCounted(_ bytes: some Collection<UInt8>) {
-    appendVariable(UInt64(bytes.count))
-    append(contentsOf: bytes)
-  }
-}
-
-extension ArraySlice where Element == UInt8 {
-  /// The caller has checked that the bytes are there.
-  fileprivate func littleEndian<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
-    withUnsafeBytes { Number(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Number.self)) }
-  }
-}
-
-extension ByteCursor {
-  fileprivate mutating func nextVariable() -> UInt64? {
-    var value: UInt64 = 0
-    var shift: UInt64 = 0
-    while let byte = next() {
-      guard shift < 64 else { return nil }
-      value |= UInt64(byte & 0x7F) << shift
-      if byte < 0x80 { return value }
-      shift += 7
-    }
-    return nil
-  }
-
-  fileprivate mutating func nextCounted() -> ArraySlice<UInt8>? {
-    guard let count = nextVariable(), let count = Int(exactly: count) else { return nil }
-    return take(count)
+    self.init(
+      account: account, address: address, mailbox: mailbox, mailboxName: mailboxName, uidValidity: uidValidity,
+      uid: uid, modSequence: modSequence, flags: flags, keywords: keywords, email: email, thread: thread,
+      internalDate: internalDate.littleEndian(Int64.self, at: 0),
+      internalOffset: Int64(internalOffset.littleEndian(Int16.self, at: 0)),
+      saved: saved.littleEndian(Int64.self, at: 0), prefix: Array(prefix))
   }
 }

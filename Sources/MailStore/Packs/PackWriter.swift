@@ -1,16 +1,21 @@
 /// Appends records to the active pack, group by group. Used by the writer's thread alone.
 ///
 /// A group's records gather in one buffer and reach the file in one write and one flush. What was flushed for a group
-/// that then failed is cut off again; where that is not certain, the pack is sealed and a new one begun.
+/// that then failed is cut off again; where that is not certain, the pack is sealed and a new one begun, whose first
+/// record says where the committed ones of the old end.
 final class PackWriter {
   /// A position to go back to within a group.
   struct Mark {
     fileprivate var end: Int64
   }
 
+  /// Ends the metadata of every record.
+  let stamp: UInt64
   private let layout: StoreLayout
   private let files: FileAccess
   private let segmentLimit: Int64
+  /// Where committed records end before the active pack.
+  private var previous: PackPosition
   private var file: File?
   /// The active pack's number, and where its committed records end.
   private(set) var segment: Int64
@@ -25,7 +30,13 @@ final class PackWriter {
   /// A buffer above this is written before the group's end.
   private static let bufferLimit = 4 << 20
 
-  init(layout: StoreLayout, files: FileAccess, segment: Int64, committedEnd: Int64, segmentLimit: Int64) {
+  /// - Parameter previous: of interest where `committedEnd` is 0.
+  init(
+    layout: StoreLayout, files: FileAccess, segment: Int64, committedEnd: Int64, previous: PackPosition, stamp: UInt64,
+    segmentLimit: Int64
+  ) {
+    self.stamp = stamp
+    self.previous = previous
     self.layout = layout
     self.files = files
     self.segment = segment
@@ -44,6 +55,7 @@ final class PackWriter {
   /// At a group's start: goes on to a new pack where the active one is full or sealed.
   func beginGroup() {
     if isSealed || committedEnd >= segmentLimit {
+      if committedEnd > 0 { previous = PackPosition(segment: segment, offset: committedEnd) }
       file = nil
       segment += 1
       committedEnd = 0
@@ -55,13 +67,27 @@ final class PackWriter {
   }
 
   private func openIfNeeded() throws(FileError) {
-    guard file == nil else { return }
-    let path = layout.pack(segment)
-    let isNew = !files.exists(path)
-    let opened = try File(path, .writing, access: files)
-    // The name of a new pack must survive as well as its contents.
-    if isNew { try files.flushDirectory(layout.packs) }
-    file = opened
+    if file == nil {
+      let path = layout.pack(segment)
+      let isNew = !files.exists(path)
+      let opened = try File(path, .writing, access: files)
+      // The name of a new pack must survive as well as its contents.
+      if isNew { try files.flushDirectory(layout.packs) }
+      file = opened
+    }
+    if end == 0 {
+      buffer.append(contentsOf: PackRecord.encode(beginningOf: segment, after: previous, stamp: stamp))
+    }
+  }
+
+  /// Appends a record that is whole in itself; returns its offset.
+  @discardableResult
+  func append(_ record: [UInt8]) throws(FileError) -> Int64 {
+    try openIfNeeded()
+    let offset = end
+    buffer.append(contentsOf: record)
+    if buffer.count > Self.bufferLimit { try write() }
+    return offset
   }
 
   /// Appends a record; returns the offset of its body in the pack.

@@ -112,16 +112,23 @@ extension Database {
     return result
   }
 
-  /// Flags of the entries that exist among `uids`, in UID order.
-  func flagStates(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> [FlagState] {
-    var result: [FlagState] = []
+  /// Flags, message and save date of the entries that exist among `uids`, in UID order.
+  func entryStates(in mailbox: MailboxID, uids: [UID]) throws(StoreError)
+    -> [(state: FlagState, email: EmailID, saved: Int64)]
+  {
+    var result: [(FlagState, EmailID, Int64)] = []
     var filter = UIDFilter(uids)
     for range in UIDRuns.ranges(of: uids) {
       try each(
-        "SELECT uid, flags, keywords, modseq FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid",
+        """
+        SELECT uid, flags, keywords, modseq, message, saved FROM entries
+        WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid
+        """,
         .integer(mailbox.rawValue), .integer(Int64(range.lowerBound)), .integer(Int64(range.upperBound))
       ) { row in
-        if filter.contains(UInt32(truncatingIfNeeded: row.integer(0))) { result.append(FlagState(row)) }
+        if filter.contains(UInt32(truncatingIfNeeded: row.integer(0))) {
+          result.append((FlagState(row), EmailID(rawValue: row.integer(4)), row.integer(5)))
+        }
       }
     }
     return result

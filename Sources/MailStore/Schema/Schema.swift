@@ -116,7 +116,15 @@ enum Schema {
         thread INTEGER NOT NULL,
         PRIMARY KEY (account, hash)
       ) WITHOUT ROWID;
-      """)
+      """),
+    Migration(
+      "2 packs tell all",
+      """
+      -- Ends the metadata of every record, so that nothing inside a message is taken for one.
+      INSERT INTO state VALUES ('pack_stamp', random());
+      -- 0 until the packs have been told what there was before they were told of changes.
+      INSERT INTO state VALUES ('packs_tell_all', 0);
+      """),
   ]
 }
 

@@ -6,6 +6,7 @@ extension WriteContext {
   func addDomain(_ domain: Domain) throws(StoreError) {
     guard !directory.isLocal(domain) else { throw .domainExists }
     try database.change("INSERT INTO domains VALUES (?)", .text(domain.text))
+    record(.domain(domain.text))
     changeDirectory { $0.add(domain) }
   }
 
@@ -14,6 +15,7 @@ extension WriteContext {
     guard !directory.hasAccounts(in: domain) else { throw .accountExists }
     guard !directory.hasAliases(in: domain) else { throw .addressExists }
     try database.change("DELETE FROM domains WHERE name = ?", .text(domain.text))
+    record(.domainRemoved(domain.text))
     changeDirectory { $0.remove(domain) }
   }
 
@@ -29,9 +31,9 @@ extension WriteContext {
       """,
       .integer(id.rawValue), .text(address.localPart), .text(address.domain.text), .text(address.lookupKey),
       .text(StoredSecret.encode(secrets)), .integer(quota.bytes), .integer(quota.messages))
-    changeDirectory {
-      $0.set(Account(id: id, address: address, secrets: secrets, appPasswords: [], quota: quota))
-    }
+    let account = Account(id: id, address: address, secrets: secrets, appPasswords: [], quota: quota)
+    changeDirectory { $0.set(account) }
+    record(.account(RecordedAccount(account)))
     // In exactly these names: others keep clients from recognising them, and make them add their own.
     for (name, use) in Self.firstMailboxes {
       let mailbox = try insertMailbox(MailboxName(stored: name), specialUse: use, of: id)
@@ -53,14 +55,16 @@ extension WriteContext {
       remove(mailbox)
       note(.mailboxDeleted(mailbox.id), of: id)
     }
+    let now = clock.now().microseconds
     try database.change(
-      "UPDATE messages SET entries = 0, orphaned_at = ? WHERE account = ? AND orphaned_at IS NULL",
-      .integer(clock.now().microseconds), .integer(id.rawValue))
+      "UPDATE messages SET entries = 0, orphaned_at = ? WHERE account = ? AND orphaned_at IS NULL", .integer(now),
+      .integer(id.rawValue))
     try database.change("DELETE FROM mailboxes WHERE account = ?", .integer(id.rawValue))
     try database.change("DELETE FROM threads WHERE account = ?", .integer(id.rawValue))
     // Subscriptions and app passwords go with it.
     try database.change("DELETE FROM accounts WHERE id = ?", .integer(id.rawValue))
     forget(id)
+    record(.accountRemoved(id.rawValue, at: now))
     changeDirectory { $0.remove(id) }
     note(.mailboxList, of: id)
   }
@@ -69,6 +73,7 @@ extension WriteContext {
     guard var account = directory.account(id) else { throw .accountNotFound }
     body(&account)
     changeDirectory { $0.set(account) }
+    record(.account(RecordedAccount(account)))
   }
 
   func setSecrets(_ secrets: [StoredSecret], of id: AccountID) throws(StoreError) {
@@ -78,7 +83,10 @@ extension WriteContext {
   }
 
   func setAppPasswords(_ passwords: [AppPassword], of id: AccountID) throws(StoreError) {
-    try changeAccount(id) { $0.appPasswords = passwords }
+    guard var account = directory.account(id) else { throw .accountNotFound }
+    account.appPasswords = passwords
+    changeDirectory { $0.set(account) }
+    record(.appPasswords(account: id.rawValue, passwords.map { RecordedPassword($0) }))
     try database.change("DELETE FROM app_passwords WHERE account = ?", .integer(id.rawValue))
     for (position, password) in passwords.enumerated() {
       try database.change(
@@ -99,24 +107,25 @@ extension WriteContext {
   }
 
   func setAlias(_ alias: Alias) throws(StoreError) {
-    let (domain, local) = alias.pattern.parts
-    guard directory.isLocal(domain) else { throw .domainNotFound }
+    guard directory.isLocal(alias.pattern.parts.domain) else { throw .domainNotFound }
     if case .address(let address) = alias.pattern, directory.accountID(withKey: address.lookupKey) != nil {
       throw .addressExists
     }
+    let recorded = RecordedAlias(alias)
     try database.change(
       """
       INSERT INTO aliases (pattern, local_part, domain, targets) VALUES (?, ?, ?, ?)
       ON CONFLICT (pattern) DO UPDATE SET local_part = excluded.local_part, targets = excluded.targets
       """,
-      .text(alias.pattern.key), .text(local), .text(domain.text),
-      .text(alias.targets.map(\.description).joined(separator: "\n")))
+      .text(recorded.pattern), .text(recorded.localPart), .text(recorded.domain), .text(recorded.targets))
+    record(.alias(recorded))
     changeDirectory { $0.set(alias) }
   }
 
   func removeAlias(_ pattern: Alias.Pattern) throws(StoreError) {
     guard directory.alias(pattern) != nil else { throw .addressNotFound }
     try database.change("DELETE FROM aliases WHERE pattern = ?", .text(pattern.key))
+    record(.aliasRemoved(pattern: pattern.key))
     changeDirectory { $0.removeAlias(pattern) }
   }
 }

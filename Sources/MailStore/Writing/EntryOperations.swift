@@ -10,8 +10,10 @@ extension WriteContext {
     let modSequence = mailbox.highestModSequence.next
     var result = FlagResult(states: [], modified: [])
     var changed: [FlagState] = []
+    var recorded: [RecordedEntry] = []
     let change = try change.normalized()
-    for var state in try database.flagStates(in: id, uids: uids) {
+    for (state, email, saved) in try database.entryStates(in: id, uids: uids) {
+      var state = state
       if let unchangedSince, state.modSequence > unchangedSince {
         result.modified.append(state.uid)
         continue
@@ -26,12 +28,14 @@ extension WriteContext {
         state.flags = flags
         state.modSequence = modSequence
         changed.append(state)
+        recorded.append(RecordedEntry(state, email: email, saved: saved))
       }
       result.states.append(state)
     }
     if !changed.isEmpty {
       mailbox.highestModSequence = modSequence
       update(mailbox)
+      record(.entries(mailbox: id.rawValue, recorded))
       note(.flagged(id, changed), of: mailbox.account)
     }
     return result
@@ -123,14 +127,19 @@ extension WriteContext {
     let modSequence = mailbox.highestModSequence.next
     let now = clock.now().microseconds
     var states: [FlagState] = []
+    var recorded: [RecordedEntry] = []
     states.reserveCapacity(entries.count)
+    recorded.reserveCapacity(entries.count)
     for entry in entries {
       let uid = try addEntry(
         to: &mailbox, email: entry.email, flags: entry.flags, modSequence: modSequence, size: entry.size, saved: now)
-      states.append(FlagState(uid: uid, flags: entry.flags, modSequence: modSequence))
+      let state = FlagState(uid: uid, flags: entry.flags, modSequence: modSequence)
+      states.append(state)
+      recorded.append(RecordedEntry(state, email: entry.email, saved: now))
     }
     mailbox.highestModSequence = modSequence
     update(mailbox)
+    record(.entries(mailbox: mailbox.id.rawValue, recorded))
     note(.appended(mailbox.id, states), of: mailbox.account)
     return states.map(\.uid)
   }
@@ -178,6 +187,7 @@ extension WriteContext {
     update(usage)
     mailbox.highestModSequence = modSequence
     update(mailbox)
+    record(.removed(mailbox: mailbox.id.rawValue, modSequence: modSequence.rawValue, at: now, runs))
     note(.expunged(mailbox.id, gone.map(\.uid), modSequence), of: mailbox.account)
   }
 }

@@ -22,6 +22,7 @@ extension WriteContext {
       existing.specialUse = specialUse
       existing.uidValidity = try newUIDValidity(of: id)
       update(existing)
+      record(existing)
       return existing
     }
     // Parents are real mailboxes: Outlook files mail into them.
@@ -56,6 +57,7 @@ extension WriteContext {
       .integer(mailbox.id.rawValue), .integer(id.rawValue), .text(name.text), .text(specialUse?.rawValue),
       .integer(Int64(mailbox.uidValidity.rawValue)))
     update(mailbox)
+    record(mailbox)
     return mailbox
   }
 
@@ -110,6 +112,7 @@ extension WriteContext {
     try database.change(
       "UPDATE mailboxes SET name = ? WHERE id = ?", .text(name.text), .integer(mailbox.id.rawValue))
     update(mailbox)
+    record(mailbox)
     forgetNames()
   }
 
@@ -128,6 +131,7 @@ extension WriteContext {
       mailbox.isSelectable = false
       mailbox.specialUse = nil
       update(mailbox)
+      record(mailbox)
     } else {
       try drop(mailbox)
       try removeEmptyNames(from: name.parent, of: account)
@@ -138,6 +142,7 @@ extension WriteContext {
     try database.change("DELETE FROM vanished WHERE mailbox = ?", .integer(mailbox.id.rawValue))
     try database.change("DELETE FROM mailboxes WHERE id = ?", .integer(mailbox.id.rawValue))
     remove(mailbox)
+    record(.mailboxRemoved(mailbox.id.rawValue))
   }
 
   private func hasInferiors(_ name: MailboxName, of account: AccountID) throws(StoreError) -> Bool {
@@ -176,6 +181,10 @@ extension WriteContext {
         "DELETE FROM subscriptions WHERE account = ? AND name = ?", .integer(account.rawValue), .text(name.text))
     }
     guard database.changedRows > 0 else { return }
+    record(
+      subscribed
+        ? .subscribed(account: account.rawValue, name: name.text)
+        : .unsubscribed(account: account.rawValue, name: name.text))
     if var mailbox = try mailbox(named: name, of: account) {
       mailbox.isSubscribed = subscribed
       update(mailbox)

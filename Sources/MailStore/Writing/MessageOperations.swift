@@ -172,7 +172,8 @@ extension WriteContext {
   private func store(_ body: StagedBody, as id: Int64, placements: [PackRecord.Placement]) throws(StoreError) {
     let kind: PackRecord.Kind = body.isLarge ? .largeBody : .body
     let header = PackRecord.encode(
-      kind: kind, bodyID: id, bodySize: body.size, bodyChecksum: body.checksum, placements: placements)
+      kind: kind, bodyID: id, bodySize: body.size, bodyChecksum: body.checksum, placements: placements,
+      stamp: packs.stamp)
     var position: Int64 = 0
     do throws(FileError) { position = try packs.append(header: header, body: body) } catch { throw error.storeError }
     if body.isLarge, case .spooled(let spool) = body.content { try keepLarge(spool, as: id) }

@@ -33,7 +33,7 @@ final class WriteContext {
   private var nextID: Int64
   // What the database has of these.
   private var lastWrittenID: Int64 = 0
-  private var writtenPack: (segment: Int64, end: Int64)
+  private(set) var writtenPack: (segment: Int64, end: Int64)
   private var mailboxes: [MailboxID: Mailbox] = [:]
   private var names: [NameKey: MailboxID] = [:]
   private var accounts: [AccountID: AccountRow] = [:]
@@ -43,6 +43,8 @@ final class WriteContext {
   private(set) var removedMailboxes: [MailboxID] = []
   private(set) var changes: [(account: AccountID, change: Change)] = []
   private var movedSpools: [(SpoolFile, String)] = []
+  /// What the packs must be told besides the placements of bodies.
+  private var recorded: [RecordedChange] = []
 
   // Of the operation in hand, to undo it.
   private var oldMailboxes: [MailboxID: Mailbox?] = [:]
@@ -51,6 +53,7 @@ final class WriteContext {
   private var changesBefore = 0
   private var removedBefore = 0
   private var movedBefore = 0
+  private var recordedBefore = 0
   private var packBefore: PackWriter.Mark
 
   /// Rows kept from group to group; beyond this all are forgotten and read again as needed.
@@ -82,7 +85,8 @@ final class WriteContext {
     do throws(SQLiteError) { try database.begin() } catch { throw StoreError(error) }
   }
 
-  /// Writes the rows the group has changed. After this: flush the pack, commit.
+  /// Writes the rows the group has changed, and the record that says what else it did. After this: flush the pack,
+  /// commit.
   func writeRows() throws(StoreError) {
     for id in changedMailboxes {
       guard let mailbox = mailboxes[id] else { continue }
@@ -97,6 +101,7 @@ final class WriteContext {
         .integer(Int64(mailbox.unseenCount)), .integer(Int64(mailbox.deletedCount)), .integer(mailbox.size),
         .integer(id.rawValue))
     }
+    if !recorded.isEmpty { try append(recorded) }
     if packs.hasRecords {
       if packs.segment != writtenPack.segment {
         if writtenPack.segment > 0 {
@@ -132,6 +137,7 @@ final class WriteContext {
     removedMailboxes = []
     changes = []
     movedSpools = []
+    recorded = []
     isDirectoryChanged = false
   }
 
@@ -169,6 +175,7 @@ final class WriteContext {
     changesBefore = changes.count
     removedBefore = removedMailboxes.count
     movedBefore = movedSpools.count
+    recordedBefore = recorded.count
     packBefore = packs.mark
     do throws(SQLiteError) { try database.beginSavepoint() } catch { throw StoreError(error) }
   }
@@ -190,6 +197,7 @@ final class WriteContext {
     removedMailboxes.removeSubrange(removedBefore...)
     for (spool, path) in movedSpools[movedBefore...].reversed() { spool.moveBack(from: path) }
     movedSpools.removeSubrange(movedBefore...)
+    recorded.removeSubrange(recordedBefore...)
     packs.undo(to: packBefore)
   }
 
@@ -201,6 +209,20 @@ final class WriteContext {
   }
 
   func note(_ change: Change, of account: AccountID) { changes.append((account, change)) }
+
+  /// Notes for the packs what the operation has changed. New messages need none: their placements say it.
+  func record(_ change: RecordedChange) { recorded.append(change) }
+
+  /// Puts a change record into the pack.
+  func append(_ changes: [RecordedChange]) throws(StoreError) {
+    do throws(FileError) {
+      try packs.append(PackRecord.encode(changes: changes, stamp: packs.stamp))
+    } catch {
+      throw error.storeError
+    }
+  }
+
+  func record(_ mailbox: Mailbox) { recorded.append(.mailbox(RecordedMailbox(mailbox))) }
 
   func changeDirectory(_ body: (inout Directory) -> Void) {
     if oldDirectory == nil { oldDirectory = (directory, isDirectoryChanged) }

@@ -117,19 +117,21 @@ extension EntryPoint {
 
   /// The length and sums of a record are put right first, or nothing would get past them.
   static let packRecord = EntryPoint(name: "packRecord") { bytes in
-    _ = PackRecord.decodeHeader(bytes[...])
-    _ = PackRecord.decodePlacements(bytes)
-    var record = PackRecord.encode(kind: .body, bodyID: 1, bodySize: 0, bodyChecksum: 0, placements: [])
-    record.removeLast(record.count - PackRecord.headerSize)
-    record += bytes.prefix(1 << 20)
-    let metadataSize = record.count - PackRecord.headerSize
-    for shift in 0..<4 { record[24 + shift] = UInt8(truncatingIfNeeded: metadataSize >> (8 * shift)) }
-    let sum = record.withUnsafeBytes { all in
-      crc32c(
-        UnsafeRawBufferPointer(rebasing: all[PackRecord.headerSize...]),
-        seed: crc32c(UnsafeRawBufferPointer(rebasing: all[..<32])))
+    _ = PackRecord.decode(bytes[...])
+    for kind in UInt8(1)...4 {
+      var record = PackRecord.encode(changes: [], stamp: 0)
+      record[4] = kind
+      record.removeLast(record.count - PackRecord.headerSize)
+      record += bytes.prefix(1 << 20)
+      let metadataSize = record.count - PackRecord.headerSize
+      for shift in 0..<4 { record[24 + shift] = UInt8(truncatingIfNeeded: metadataSize >> (8 * shift)) }
+      let sum = record.withUnsafeBytes { all in
+        crc32c(
+          UnsafeRawBufferPointer(rebasing: all[PackRecord.headerSize...]),
+          seed: crc32c(UnsafeRawBufferPointer(rebasing: all[..<32])))
+      }
+      for shift in 0..<4 { record[32 + shift] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(shift))) }
+      _ = PackRecord.decode(record[...])
     }
-    for shift in 0..<4 { record[32 + shift] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(shift))) }
-    _ = PackRecord.decodePlacements(record)
   }
 }

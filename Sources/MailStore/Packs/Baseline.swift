@@ -1,0 +1,138 @@
+import MessageFormat
+import SQLite
+
+/// All that `store.db` says of accounts, mailboxes and entries, as change records: with one of these complete in the
+/// packs, no change record before it is needed.
+///
+/// Written where the packs do not tell all by themselves: for a store of a version that kept no change records, and
+/// after a repair that had to fill a gap.
+struct Baseline {
+  let database: Database
+
+  /// Entries of one record.
+  private static let entryLimit = 5_000
+
+  /// - Parameter start: where the first of the records will stand.
+  func write(from start: PackPosition, _ append: ([RecordedChange]) throws(StoreError) -> Void) throws(StoreError) {
+    let directory = try Directory(reading: database)
+    var validities: [Int64: UInt32] = [:]
+    try database.each("SELECT id, last_uid_validity FROM accounts") {
+      validities[$0.integer(0)] = UInt32(truncatingIfNeeded: $0.integer(1))
+    }
+    var changes: [RecordedChange] = [
+      .directory(
+        domains: directory.domains.map(\.text), accounts: directory.accounts.map(\.id.rawValue),
+        aliases: directory.aliases.map(\.pattern.key))
+    ]
+    changes += directory.aliases.map { .alias(RecordedAlias($0)) }
+    try append(changes)
+    for account in directory.accounts {
+      let id = account.id.rawValue
+      let mailboxes = try database.mailboxes(of: account.id)
+      let subscriptions = try database.subscriptions(of: account.id).map(\.text)
+      var changes: [RecordedChange] = [
+        .account(RecordedAccount(account, lastUIDValidity: validities[id] ?? 0)),
+        .mailboxes(account: id, mailboxes.map(\.id.rawValue), subscriptions: subscriptions),
+      ]
+      if !account.appPasswords.isEmpty {
+        changes.append(.appPasswords(account: id, account.appPasswords.map { RecordedPassword($0) }))
+      }
+      changes += mailboxes.map { .mailbox(RecordedMailbox($0)) }
+      try append(changes)
+      for mailbox in mailboxes { try writeEntries(of: mailbox.id.rawValue, append) }
+    }
+    try writeDeletions(append)
+    try append([.baselineEnd(start)])
+  }
+
+  private func writeDeletions(_ append: ([RecordedChange]) throws(StoreError) -> Void) throws(StoreError) {
+    var last: Int64 = 0
+    while true {
+      var deletions: [RecordedDeletion] = []
+      try database.each(
+        "SELECT id, orphaned_at FROM messages WHERE id > ? AND orphaned_at IS NOT NULL ORDER BY id LIMIT ?",
+        .integer(last), .integer(Int64(Self.entryLimit))
+      ) { deletions.append(RecordedDeletion(message: $0.integer(0), time: $0.integer(1))) }
+      guard let end = deletions.last?.message else { return }
+      try append([.deleted(deletions)])
+      last = end
+    }
+  }
+
+  private func writeEntries(
+    of mailbox: Int64, _ append: ([RecordedChange]) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    var first: UInt32 = 1
+    while true {
+      var entries: [RecordedEntry] = []
+      try database.each(
+        """
+        SELECT uid, message, flags, keywords, modseq, saved FROM entries WHERE mailbox = ? AND uid >= ?
+        ORDER BY uid LIMIT ?
+        """, .integer(mailbox), .integer(Int64(first)), .integer(Int64(Self.entryLimit))
+      ) { entries.append(RecordedEntry($0)) }
+      let isLast = entries.count < Self.entryLimit
+      let last = isLast ? .max : entries[entries.count - 1].uid
+      try append([.exactEntries(mailbox: mailbox, first...last, entries)])
+      guard !isLast, last < .max else { break }
+      first = last + 1
+    }
+    var modSequence: Int64 = 0
+    var uid: Int64 = 0
+    while true {
+      var runs: [RecordedRun] = []
+      try database.each(
+        """
+        SELECT modseq, first, last FROM vanished WHERE mailbox = ? AND (modseq, first) > (?, ?)
+        ORDER BY modseq, first LIMIT ?
+        """, .integer(mailbox), .integer(modSequence), .integer(uid), .integer(Int64(Self.entryLimit))
+      ) { runs.append(RecordedRun($0)) }
+      guard let last = runs.last else { return }
+      try append([.vanished(mailbox: mailbox, runs)])
+      (modSequence, uid) = (last.modSequence, Int64(last.uids.lowerBound))
+    }
+  }
+}
+
+extension RecordedEntry {
+  /// Columns: uid, message, flags, keywords, modseq, saved.
+  init(_ row: Row) {
+    self.init(
+      uid: UInt32(truncatingIfNeeded: row.integer(0)), message: row.integer(1),
+      flags: UInt8(truncatingIfNeeded: row.integer(2)), keywords: row.text(3), modSequence: row.integer(4),
+      saved: row.integer(5))
+  }
+}
+
+extension RecordedRun {
+  /// Columns: modseq, first, last.
+  init(_ row: Row) {
+    let first = UInt32(truncatingIfNeeded: row.integer(1))
+    self.init(modSequence: row.integer(0), uids: first...max(first, UInt32(truncatingIfNeeded: row.integer(2))))
+  }
+}
+
+extension WriteContext {
+  /// Before the first group of a store whose packs do not tell all: tells them all there is.
+  func beginHistory() throws(StoreError) {
+    // Records without a stamp and those with one do not share a pack.
+    if packs.committedEnd > 0 { packs.seal() }
+    try beginGroup()
+    do throws(StoreError) {
+      let start = PackPosition(segment: packs.segment, offset: packs.newEnd)
+      // A new store has nothing to tell.
+      if !directory.domains.isEmpty || writtenPack.segment > 0 {
+        try Baseline(database: database).write(from: start) { (changes) throws(StoreError) in try append(changes) }
+      }
+      try database.change("UPDATE state SET value = 1 WHERE name = 'packs_tell_all'")
+      try writeRows()
+      do throws(FileError) { try packs.flush() } catch { throw error.storeError }
+      do throws(SQLiteError) { try database.commit() } catch { throw StoreError(error) }
+    } catch {
+      database.rollBack()
+      throw error
+    }
+    commitGroup()
+    endGroup()
+  }
+}

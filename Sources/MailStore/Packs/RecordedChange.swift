@@ -1,0 +1,100 @@
+/// A change of what is not a body, as it stands in a pack: what is there afterwards, so that the last one counts.
+///
+/// Change records, read in order together with the placements of the bodies, say all that `store.db` says.
+enum RecordedChange: Hashable, Sendable {
+  case domain(String)
+  case domainRemoved(String)
+  case account(RecordedAccount)
+  /// With its mailboxes, subscriptions and app passwords.
+  case accountRemoved(Int64, at: Int64)
+  /// All of them.
+  case appPasswords(account: Int64, [RecordedPassword])
+  case alias(RecordedAlias)
+  case aliasRemoved(pattern: String)
+  case subscribed(account: Int64, name: String)
+  case unsubscribed(account: Int64, name: String)
+  case mailbox(RecordedMailbox)
+  /// Its entries were removed before, each with its run.
+  case mailboxRemoved(Int64)
+  /// New ones by COPY and MOVE, and known ones whose flags have changed, in ascending UID order.
+  case entries(mailbox: Int64, [RecordedEntry])
+  case removed(mailbox: Int64, modSequence: Int64, at: Int64, [ClosedRange<UInt32>])
+
+  // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there.
+
+  case directory(domains: [String], accounts: [Int64], aliases: [String])
+  case mailboxes(account: Int64, [Int64], subscriptions: [String])
+  /// All entries of the mailbox within the range.
+  case exactEntries(mailbox: Int64, ClosedRange<UInt32>, [RecordedEntry])
+  case vanished(mailbox: Int64, [RecordedRun])
+  /// Messages that are in no mailbox and can still be restored.
+  case deleted([RecordedDeletion])
+  /// The baseline that began there is complete.
+  case baselineEnd(PackPosition)
+
+  /// Of a newer version.
+  case unknown(UInt8)
+}
+
+/// A place in the packs.
+struct PackPosition: Hashable, Comparable, Sendable {
+  var segment: Int64
+  var offset: Int64
+  static func < (left: Self, right: Self) -> Bool { (left.segment, left.offset) < (right.segment, right.offset) }
+}
+
+/// Texts are as the columns of `store.db` have them.
+struct RecordedAccount: Hashable, Sendable {
+  var id: Int64
+  var localPart: String
+  var domain: String
+  var secrets: String
+  var quotaBytes: Int64?
+  var quotaMessages: Int64?
+  var lastUIDValidity: UInt32
+}
+
+struct RecordedPassword: Hashable, Sendable {
+  var label: String
+  var secrets: String
+  var created: Int64
+}
+
+struct RecordedAlias: Hashable, Sendable {
+  var pattern: String
+  var localPart: String?
+  var domain: String
+  var targets: String
+}
+
+/// Counters are not kept: they follow from the entries.
+struct RecordedMailbox: Hashable, Sendable {
+  var id: Int64
+  var account: Int64
+  var name: String
+  var specialUse: String?
+  var isSelectable: Bool
+  var uidValidity: UInt32
+  var uidNext: UInt32
+  var modSequence: Int64
+}
+
+struct RecordedEntry: Hashable, Sendable {
+  var uid: UInt32
+  var message: Int64
+  var flags: UInt8
+  /// Separated by spaces.
+  var keywords: String
+  var modSequence: Int64
+  var saved: Int64
+}
+
+struct RecordedRun: Hashable, Sendable {
+  var modSequence: Int64
+  var uids: ClosedRange<UInt32>
+}
+
+struct RecordedDeletion: Hashable, Sendable {
+  var message: Int64
+  var time: Int64
+}

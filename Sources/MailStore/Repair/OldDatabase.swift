@@ -1,0 +1,158 @@
+import MessageFormat
+import SQLite
+
+/// The store.db that is to be replaced, as far as it can still be trusted.
+enum OldDatabase {
+  case missing
+  /// With what is the matter with it.
+  case unusable(String)
+  /// Whole, and of another version than this one's.
+  case foreign(schema: Int)
+  case sound(SoundDatabase)
+
+  init(_ layout: StoreLayout, _ files: FileAccess) {
+    guard files.exists(layout.database) else {
+      self = .missing
+      return
+    }
+    do throws(StoreError) {
+      self = .sound(try SoundDatabase(path: layout.database))
+    } catch {
+      switch error {
+      case .newerSchema(let version): self = .foreign(schema: version)
+      case .corrupt(let text), .inputOutput(let text): self = .unusable(text)
+      default: self = .unusable("\(error)")
+      }
+    }
+  }
+
+  var sound: SoundDatabase? { if case .sound(let database) = self { database } else { nil } }
+  var isThere: Bool { if case .missing = self { false } else { true } }
+}
+
+/// A store.db whose pages are whole and which has the tables of today.
+struct SoundDatabase {
+  let database: Database
+  /// Where its committed records end.
+  let end: PackPosition
+  /// Committed ends of all packs.
+  let ends: [Int64: Int64]
+  let stamp: UInt64
+  let threadKey: UInt64
+  let nextID: Int64
+
+  /// Throws `newerSchema` for a sound one of any other version.
+  init(path: String) throws(StoreError) {
+    let version: Int
+    do throws(SQLiteError) {
+      database = try Database(path: path, access: .reading)
+      version = try database.schemaVersion()
+    } catch {
+      throw StoreError(error)
+    }
+    guard version > 0 else { throw .corrupt("it is empty") }
+    var faults: [String] = []
+    try database.each("PRAGMA quick_check(10)") { faults.append($0.text(0)) }
+    guard faults == ["ok"] else { throw .corrupt(faults.joined(separator: "; ")) }
+    guard version == Schema.migrations.count else { throw .newerSchema(version) }
+    let state = try StoreState(database)
+    end = PackPosition(segment: state.pack.segment, offset: state.pack.end)
+    stamp = state.stamp
+    threadKey = state.threadKey
+    nextID = state.nextID
+    var ends: [Int64: Int64] = [:]
+    try database.each("SELECT id, length FROM sealed_packs") { ends[$0.integer(0)] = $0.integer(1) }
+    if end.segment > 0 { ends[end.segment] = end.offset }
+    self.ends = ends
+  }
+}
+
+extension HistoryReplay {
+  /// Takes over all that a sound store.db says.
+  func load(_ old: SoundDatabase) throws(StoreError) {
+    meet(id: old.nextID - 1)
+    try loadDirectory(old.database)
+    try copy(
+      from: old.database, "SELECT id, pack, position, size, checksum, structure FROM bodies",
+      into: "INSERT INTO bodies (id, pack, position, size, checksum, structure) VALUES (?, ?, ?, ?, ?, ?)")
+    try copy(
+      from: old.database,
+      """
+      SELECT id, account, body, thread, size, internal_date, internal_offset, prefix, entries, orphaned_at FROM messages
+      """,
+      into: """
+        INSERT INTO messages (id, account, body, thread, size, internal_date, internal_offset, prefix, entries,
+          orphaned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    try copy(
+      from: old.database, "SELECT mailbox, uid, message, flags, keywords, modseq, saved FROM entries",
+      into: """
+        INSERT INTO entries (mailbox, uid, message, flags, keywords, modseq, saved) VALUES (?, ?, ?, ?, ?, ?, ?)
+        """)
+    try copy(
+      from: old.database, "SELECT mailbox, modseq, first, last FROM vanished",
+      into: "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)")
+    try copy(
+      from: old.database, "SELECT account, hash, thread FROM threads",
+      into: "INSERT INTO threads (account, hash, thread) VALUES (?, ?, ?)")
+  }
+
+  private func loadDirectory(_ old: Database) throws(StoreError) {
+    let known = try Directory(reading: old)
+    for domain in known.domains { directory.domains.insert(domain.text) }
+    for alias in known.aliases { directory.aliases[alias.pattern.key] = RecordedAlias(alias) }
+    for account in known.accounts {
+      let validity = try old.one(
+        "SELECT last_uid_validity FROM accounts WHERE id = ?", .integer(account.id.rawValue)
+      ) { UInt32(truncatingIfNeeded: $0.integer(0)) }
+      directory.set(RecordedAccount(account, lastUIDValidity: validity ?? 0))
+      directory.accounts[account.id.rawValue]?.passwords = account.appPasswords.map { RecordedPassword($0) }
+      directory.subscriptions[account.id.rawValue] = Set(try old.subscriptions(of: account.id).map(\.text))
+      for mailbox in try old.mailboxes(of: account.id) {
+        directory.set(RecordedMailbox(mailbox))
+        firstRecent[mailbox.id.rawValue] = Int64(mailbox.firstRecent.rawValue)
+      }
+    }
+  }
+
+  private func copy(
+    from old: Database, _ select: StaticString, into insert: StaticString
+  ) throws(StoreError) {
+    var failure: SQLiteError?
+    do throws(SQLiteError) {
+      try old.forEach(select) { row in
+        do throws(SQLiteError) {
+          try database.run(insert, (0..<row.columnCount).map { row.value($0) })
+          return true
+        } catch {
+          failure = error
+          return false
+        }
+      }
+      if let failure { throw failure }
+    } catch {
+      throw StoreError(error)
+    }
+  }
+
+  /// After all is read: of the bodies that the base names, those are lost whose record and octets are both gone.
+  /// Returns the ones that are whole and whose record is not, to be written anew.
+  func checkBodies() throws(StoreError) -> [Int64] {
+    var suspects: [StoredBody] = []
+    try database.each("SELECT id, pack, position, size, checksum FROM bodies") { [whole] row in
+      if !whole.contains(row.integer(0)) { suspects.append(StoredBody(row)) }
+    }
+    var readable: [Int64] = []
+    for body in suspects {
+      do throws(BodyProblem) {
+        try body.check(layout, files) { _ in }
+        readable.append(body.id)
+        lost[body.id] = nil
+      } catch {
+        lost[body.id] = error.text
+        try database.change("DELETE FROM bodies WHERE id = ?", .integer(body.id))
+      }
+    }
+    return readable
+  }
+}

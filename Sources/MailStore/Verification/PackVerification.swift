@@ -1,0 +1,197 @@
+import MessageFormat
+import SQLite
+
+/// Packs and large files: that they are there, that every record is whole, and that it says what the database says.
+extension StoreVerifier {
+  /// Records that are compared with the database at a time.
+  private static let batch = 256
+
+  mutating func checkPacks(_ start: VerificationStart) throws(StoreError) {
+    try checkNames(start)
+    let total = start.ends.values.reduce(0, +)
+    var done: Int64 = 0
+    var gaps = HistoryGaps()
+    for (segment, end) in start.ends.sorted(by: { $0.key < $1.key }) where end > 0 {
+      report.packs += 1
+      try checkPack(segment, end, start, &gaps, before: done, of: total)
+      done += end
+    }
+    for gap in gaps.gaps { report.add(.recordUnreadable, "pack \(gap.start.segment)", gap.text) }
+  }
+
+  private mutating func checkNames(_ start: VerificationStart) throws(StoreError) {
+    let names: [String]
+    do throws(FileError) { names = try files.names(in: layout.packs) } catch { throw error.storeError }
+    for name in names {
+      guard let segment = layout.segment(ofPackNamed: name) else {
+        report.add(.packUnknown, "packs/\(name)", "is not a pack")
+        continue
+      }
+      // A failed commit may leave one of ours in which nothing counts.
+      guard start.ends[segment] == nil, segment <= start.active, !isOurs(segment, start.stamp) else { continue }
+      report.add(.packUnknown, "packs/\(name)", "is not one of the store's packs")
+    }
+    // Those with a greater number may have come since. A pack far beyond the active one has not.
+    let now = try reading { (database) throws(StoreError) in try VerificationStart(database).active }
+    for segment in names.compactMap(layout.segment(ofPackNamed:)) where segment > now + 1 {
+      report.add(.packUnknown, "packs/\(segment).pack", "is not one of the store's packs")
+    }
+  }
+
+  private mutating func checkPack(
+    _ segment: Int64, _ end: Int64, _ start: VerificationStart, _ gaps: inout HistoryGaps, before: Int64,
+    of total: Int64
+  ) throws(StoreError) {
+    let file: File
+    do throws(FileError) {
+      file = try File(layout.pack(segment), .reading, access: files)
+    } catch {
+      return report.add(
+        error.isMissing ? .packMissing : .packCutOff, "pack \(segment)",
+        error.isMissing ? "\(layout.pack(segment)) is missing" : "cannot be read: \(error.inWords)")
+    }
+    let size = file.size
+    if size < end {
+      report.add(
+        .packCutOff, "pack \(segment)", "has \(size) octets; \(end) were committed")
+    }
+    var scanner = PackScanner(file, end: min(size, end), stamp: isStamped(file) ? start.stamp : nil)
+    var records: [PackScanner.Record] = []
+    var position: Int64 = 0
+    while let item = scanner.next() {
+      switch item {
+      case .damaged(let range):
+        gaps.add(
+          PackPosition(segment: segment, offset: range.lowerBound), octets: Int64(range.count),
+          "no record can be read from \(range.lowerBound) to \(range.upperBound)")
+      case .record(let record):
+        if case .changes(let changes) = record.metadata {
+          for case .baselineEnd(let start) in changes { gaps.heal(from: start) }
+        } else if record.body == .intact || record.header.kind == .largeBody {
+          records.append(record)
+        }
+      }
+      guard records.count >= Self.batch || scanner.position - position > 4 << 20 || scanner.position == scanner.end
+      else { continue }
+      try compare(records, of: segment)
+      records.removeAll(keepingCapacity: true)
+      rate.spend(scanner.position - position)
+      report.octets += scanner.position - position
+      position = scanner.position
+      show("reading packs", before + position, of: total, .octets)
+    }
+  }
+
+  private func isOurs(_ segment: Int64, _ stamp: UInt64) -> Bool {
+    guard let file = try? File(layout.pack(segment), .reading, access: files) else { return false }
+    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
+    guard case .record(let record)? = scanner.next() else { return false }
+    return record.header.kind == .beginning && record.stamp == stamp
+  }
+
+  /// Whether the pack is of the time of stamps.
+  private func isStamped(_ file: File) -> Bool {
+    var scanner = PackScanner(file, end: file.size, stamp: nil)
+    guard case .record(let record)? = scanner.next() else { return true }
+    return record.stamp != nil
+  }
+
+  private mutating func compare(_ records: [PackScanner.Record], of segment: Int64) throws(StoreError) {
+    guard !records.isEmpty else { return }
+    let whole = try reading { (database) throws(StoreError) in
+      var whole: [Int64] = []
+      for record in records where record.header.kind == .body {
+        let body = try database.one(
+          "SELECT id, pack, position, size, checksum FROM bodies WHERE id = ?", .integer(record.header.bodyID),
+          row: StoredBody.init)
+        // One that is not named is no longer needed, and takes up space only.
+        if body?.pack == segment, body?.position == record.bodyPosition, body?.size == Int64(record.header.bodySize),
+          body?.checksum == record.header.bodyChecksum
+        {
+          whole.append(record.header.bodyID)
+        }
+      }
+      return whole
+    }
+    for id in whole { wholeBodies.insert(id) }
+    try confirm { (database) throws(StoreError) in
+      var findings: [StoreFinding] = []
+      for record in records {
+        guard case .placements(let placements) = record.metadata else { continue }
+        for placement in placements {
+          if let text = try database.contradiction(to: placement, of: record.header) {
+            findings.append(
+              StoreFinding(
+                kind: .recordContradicts, subject: "pack \(segment) at \(record.position)",
+                text: "\(placement.address) \(placement.mailboxName) UID \(placement.uid): \(text)"))
+          }
+        }
+      }
+      return findings
+    }
+  }
+
+  // MARK: Large files
+
+  mutating func checkLargeFiles(_ start: VerificationStart) throws(StoreError) {
+    var bodies: [StoredBody] = []
+    try reading { (database) throws(StoreError) in
+      try database.each(
+        "SELECT id, pack, position, size, checksum FROM bodies WHERE pack IS NULL AND id < ?", .integer(start.nextID)
+      ) { bodies.append(StoredBody($0)) }
+    }
+    let total = bodies.reduce(0) { $0 + $1.size }
+    var done: Int64 = 0
+    for body in bodies {
+      if isCancelled() { throw .closed }
+      do throws(BodyProblem) {
+        try body.check(layout, files) { count in
+          rate.spend(Int64(count))
+          done += Int64(count)
+          show("reading large files", done, of: total, .octets)
+        }
+        wholeBodies.insert(body.id)
+      } catch {
+        // Looked at again with all bodies that are not known to be whole.
+      }
+    }
+    report.octets += done
+    let names: [String]
+    do throws(FileError) { names = try files.names(in: layout.large) } catch { throw error.storeError }
+    let known = Set(bodies.map(\.id))
+    for name in names {
+      // Files that have come since have greater numbers.
+      if let id = Int64(name), known.contains(id) || id >= start.nextID { continue }
+      report.add(.fileUnknown, "large/\(name)", "is the body of no message")
+    }
+  }
+}
+
+extension Database {
+  /// What a record and the database say differently of a message that is still there.
+  fileprivate func contradiction(
+    to placement: PackRecord.Placement, of header: PackRecord.Header
+  ) throws(StoreError) -> String? {
+    let text = try one(
+      """
+      SELECT account, body, thread, size, internal_date, internal_offset, prefix FROM messages WHERE id = ?
+      """, .integer(placement.email)
+    ) { row -> String? in
+      if row.integer(0) != placement.account { return "the message is of another account" }
+      if row.integer(1) != header.bodyID { return "the message has another body" }
+      if row.integer(2) != placement.thread { return "the message is in another thread" }
+      if row.integer(3) != Int64(placement.prefix.count + header.bodySize) { return "the message has another size" }
+      if row.integer(4) != placement.internalDate || row.integer(5) != placement.internalOffset {
+        return "the message has another internal date"
+      }
+      return row.withBlob(6) { $0.elementsEqual(placement.prefix) } ? nil : "the message has other trace fields"
+    }
+    // No row: it was deleted for good.
+    guard case .some(nil) = text else { return text ?? nil }
+    let message = try one(
+      "SELECT message FROM entries WHERE mailbox = ? AND uid = ?", .integer(placement.mailbox),
+      .integer(Int64(placement.uid))
+    ) { $0.integer(0) }
+    return message == nil || message == placement.email ? nil : "the UID is another message's"
+  }
+}

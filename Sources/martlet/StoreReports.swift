@@ -1,0 +1,106 @@
+import MailServer
+import MailStore
+
+// Verifications and repairs, as a person reads them.
+
+func lines(of report: VerificationReport) -> [String] {
+  var lines: [String] = []
+  // What can be done about it stands once, after all of its kind.
+  for kind in StoreFinding.Kind.allCases {
+    let findings = report.findings.filter { $0.kind == kind }
+    guard !findings.isEmpty else { continue }
+    lines += findings.map { "\(kind.severity.rawValue): \($0.subject): \($0.text)" }
+    let more = (report.counts[kind.rawValue] ?? 0) - findings.count
+    if more > 0 { lines.append("\(kind.severity.rawValue): and \(more) more of this kind") }
+    lines.append("  \(kind.advice)")
+  }
+  if report.accounts > 0 || report.packs > 0 {
+    let seen = [
+      counted(report.accounts, "account"), counted(report.mailboxes, "mailbox", "mailboxes"),
+      counted(report.messages, "message"), counted(report.bodies, "body", "bodies"), counted(report.packs, "pack"),
+    ].joined(separator: ", ")
+    let time = (report.seconds * 10).rounded() / 10
+    lines.append("\(seen); \(roundedSize(report.octets)) read in \(time) s")
+  }
+  let count = report.counts.values.reduce(0, +)
+  lines.append(count == 0 ? "nothing is wrong" : counted(Int64(count), "finding"))
+  return lines
+}
+
+private func counted(_ count: Int64, _ one: String, _ many: String? = nil) -> String {
+  "\(count) \(count == 1 ? one : many ?? one + "s")"
+}
+
+func lines(of report: RepairReport) -> [String] {
+  switch report.outcome {
+  case .notNeeded:
+    ["store.db says what the packs say: \(inhabitants(of: report.plan)); there is nothing to repair"]
+  case .notConfirmed: ["nothing was changed (--yes does it without asking)"]
+  case .done:
+    ["store.db is rebuilt: \(inhabitants(of: report.plan))"]
+      + (report.plan.keptAs.map { ["the old one is kept as \($0)"] } ?? []) + lossLines(of: report.plan)
+  }
+}
+
+/// What a repair has found and will do.
+func lines(of plan: RepairPlan) -> [String] {
+  var lines: [String] = []
+  lines.append(plan.databaseProblem ?? "store.db is whole")
+  let source =
+    switch plan.source {
+    case .packs:
+      "the packs tell all that happened: \(counted(Int64(plan.packs), "pack")), \(roundedSize(plan.packOctets))"
+    case .database: "the packs do not tell all that happened; store.db tells the rest"
+    case .remains: "the packs do not tell all that happened, and nothing tells the rest"
+    }
+  lines.append(source)
+  lines += plan.damages
+  lines.append("")
+  lines.append("a new store.db will have \(inhabitants(of: plan))")
+  if let differences = plan.differences { lines += differenceLines(differences) }
+  lines += plan.notes
+  lines += lossLines(of: plan)
+  if let keptAs = plan.keptAs { lines.append("the old store.db will be kept as \(keptAs)") }
+  return lines
+}
+
+private func inhabitants(of plan: RepairPlan) -> String {
+  [
+    counted(Int64(plan.accounts), "account"), counted(plan.mailboxes, "mailbox", "mailboxes"),
+    counted(plan.messages, "message"),
+  ].joined(separator: ", ")
+}
+
+private func lossLines(of plan: RepairPlan) -> [String] {
+  var lines: [String] = []
+  if plan.lostCount > 0 {
+    lines.append("\(counted(plan.lostCount, "message")) lost, and gone from the mailbox afterwards:")
+    lines += plan.lost.map { "  \($0.account) \($0.mailbox) UID \($0.uid): \($0.reason)" }
+    let more = plan.lostCount - Int64(plan.lost.count)
+    if more > 0 { lines.append("  and \(more) more") }
+  }
+  if plan.lostDeletedCount > 0 {
+    lines.append("\(counted(plan.lostDeletedCount, "deleted message")) can no longer be restored")
+  }
+  return lines
+}
+
+private func differenceLines(_ differences: RepairPlan.Differences) -> [String] {
+  var lines: [String] = []
+  func list(_ names: [String], _ text: String) {
+    guard !names.isEmpty else { return }
+    let shown = names.prefix(20).joined(separator: ", ")
+    lines.append("\(text): \(shown)\(names.count > 20 ? " and \(names.count - 20) more" : "")")
+  }
+  func count(_ number: Int64, _ text: String) { if number > 0 { lines.append("\(number) \(text)") } }
+  list(differences.accountsMissing, "accounts that store.db lacks")
+  list(differences.accountsNotFound, "accounts that only store.db has")
+  list(differences.settingsChanged, "settings that store.db has otherwise")
+  list(differences.mailboxesMissing, "mailboxes that store.db lacks")
+  list(differences.mailboxesNotFound, "mailboxes that only store.db has")
+  list(differences.mailboxesChanged, "mailboxes of which store.db says other things")
+  count(differences.messagesMissing, "messages that store.db lacks")
+  count(differences.messagesNotFound, "messages that only store.db has")
+  count(differences.messagesChanged, "messages whose flags store.db has otherwise")
+  return lines
+}
