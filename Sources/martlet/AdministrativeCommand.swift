@@ -48,6 +48,7 @@ enum MartletJSON {
     case .appPasswords(let passwords): json(passwords)
     case .appPassword(let label, let password): json(["label": label, "password": password])
     case .aliases(let aliases): json(aliases)
+    case .searchIndex(let index): json(index)
     case .failed(let text): failure(text)
     }
   }
@@ -71,6 +72,7 @@ func printReply(_ reply: AdministrativeReply) {
     complain("this password is shown only now")
   case .aliases(let aliases):
     for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
+  case .searchIndex(let index): for line in lines(index) { say(line) }
   case .failed(let text): complain(text)
   }
 }
@@ -83,6 +85,24 @@ private func line(_ account: AccountSummary) -> String {
   if !account.hasPassword { parts.append("no password") }
   if !account.appPasswords.isEmpty { parts.append("app passwords: \(account.appPasswords.joined(separator: ", "))") }
   return parts.joined(separator: "  ")
+}
+
+private func lines(_ index: SearchIndexSummary) -> [String] {
+  let messages = "\(index.indexedMessages) messages, \(roundedSize(index.size))"
+  var lines: [String] =
+    switch index.condition {
+    case .current: ["the search index is current: \(messages)"]
+    case .behind: ["the search index has \(messages); \(index.waitingMessages) messages are waiting for it"]
+    case .unavailable:
+      [
+        "the search index can't be kept up: \(index.reason ?? "unknown")",
+        "it has \(messages); \(index.waitingMessages) messages are not in it and are read in every search",
+      ]
+    }
+  if index.unlistedMessages > 0 {
+    lines.append("\(index.unlistedMessages) of them have too much text for it and are read in every search")
+  }
+  return lines
 }
 
 private func bytes(_ used: Int64?, _ limit: Int64?) -> String {

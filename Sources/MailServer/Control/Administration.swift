@@ -85,7 +85,31 @@ package struct Administration: Sendable {
         store.directory.aliases
           .map { AliasSummary(pattern: $0.pattern.text, targets: $0.targets.map(\.description)) }
           .sorted { $0.pattern < $1.pattern })
+    case .searchIndex(let rebuild):
+      if rebuild {
+        logger.notice("search_index_rebuild")
+        store.rebuildSearchIndex()
+      }
+      return .searchIndex(try await stored("the search index") { () throws(StoreError) in
+        SearchIndexSummary(try await store.searchIndexState())
+      })
     }
+  }
+}
+
+extension SearchIndexSummary {
+  fileprivate init(_ state: SearchIndexState) {
+    switch state.condition {
+    case .current: condition = .current
+    case .behind: condition = .behind
+    case .unavailable(let text):
+      condition = .unavailable
+      reason = text
+    }
+    indexedMessages = state.indexedMessages
+    waitingMessages = state.waitingMessages
+    unlistedMessages = state.unlistedMessages
+    size = state.size
   }
 }
 

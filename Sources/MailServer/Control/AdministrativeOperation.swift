@@ -25,6 +25,9 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case addAlias(pattern: String, targets: [String])
   case removeAlias(String)
   case listAliases
+
+  /// How far the search index is; before that, begins to make it anew where asked to.
+  case searchIndex(rebuild: Bool)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -49,6 +52,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case appPasswords([AppPasswordSummary])
   case appPassword(label: String, password: String)
   case aliases([AliasSummary])
+  case searchIndex(SearchIndexSummary)
   case failed(String)
 }
 
@@ -84,4 +88,24 @@ package struct AppPasswordSummary: Codable, Hashable, Sendable {
 package struct AliasSummary: Codable, Hashable, Sendable {
   package var pattern: String
   package var targets: [String]
+}
+
+package struct SearchIndexSummary: Codable, Hashable, Sendable {
+  package enum Condition: String, Codable, Hashable, Sendable {
+    /// Every message is in it.
+    case current
+    /// Some are not yet; searches look at these one by one.
+    case behind
+    /// Nothing is added to it; `reason` says why.
+    case unavailable
+  }
+
+  package var condition: Condition
+  package var reason: String?
+  package var indexedMessages: Int
+  package var waitingMessages: Int
+  /// Messages with more text than it takes: they are looked at in every search.
+  package var unlistedMessages: Int
+  /// Of its file, in octets.
+  package var size: Int64
 }

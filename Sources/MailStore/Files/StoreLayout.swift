@@ -9,6 +9,7 @@ struct StoreLayout: Sendable {
     name.hasPrefix("store.db.schema-") ? Int(name.dropFirst("store.db.schema-".count)) : nil
   }
 
+  var searchIndex: String { "\(root)/search.db" }
   var lock: String { "\(root)/lock" }
   var packs: String { "\(root)/packs" }
   var large: String { "\(root)/large" }
