@@ -303,11 +303,14 @@ package final class MailStore: Sendable {
     return try await read { (database) throws(StoreError) in try search.state(database) }
   }
 
-  /// Throws the search index away and begins to make it anew.
-  package func rebuildSearchIndex() { search.rebuild() }
+  /// Throws the search index away and makes it anew. Searches find the same meanwhile.
+  package func rebuildSearchIndex(progress: @escaping ProgressHandler = { _ in }) async {
+    search.rebuild()
+    await search.hasCaughtUp(progress)
+  }
 
   /// Returns when every message that is committed now is in the search index, or can't be brought there.
-  package func searchIndexHasCaughtUp() async { await search.hasCaughtUp() }
+  package func searchIndexHasCaughtUp() async { await search.hasCaughtUp { _ in } }
 
   // MARK: Writing messages
 

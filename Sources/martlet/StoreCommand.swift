@@ -9,8 +9,8 @@ struct StoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Show how far the search index is, or make it anew.",
       discussion: """
-        The index only makes searches faster: what is not in it is read. While a server runs, it makes the index anew \
-        beside its other work, and this command shows how far it is; without one this command does it and waits.
+        The index only makes searches faster: what is not in it is read. A running server makes it anew beside its other \
+        work, also when this command is interrupted.
         """)
     @Flag(help: "Throw the index away and make it anew from the mail.") var rebuild = false
     @OptionGroup var options: AdministrativeOptions

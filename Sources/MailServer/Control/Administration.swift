@@ -88,7 +88,7 @@ package struct Administration: Sendable {
     case .searchIndex(let rebuild):
       if rebuild {
         logger.notice("search_index_rebuild")
-        store.rebuildSearchIndex()
+        await store.rebuildSearchIndex(progress: progress)
       }
       return .searchIndex(try await stored("the search index") { () throws(StoreError) in
         SearchIndexSummary(try await store.searchIndexState())

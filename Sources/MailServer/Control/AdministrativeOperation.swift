@@ -26,7 +26,7 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case removeAlias(String)
   case listAliases
 
-  /// How far the search index is; before that, begins to make it anew where asked to.
+  /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops nothing.
   case searchIndex(rebuild: Bool)
 }
 

@@ -91,7 +91,7 @@ final class SearchIndex: Sendable {
   func note(newMessages count: Int) { indexer.note(newMessages: count) }
   func rebuild() { indexer.rebuild() }
   func hasStarted() async { await indexer.hasStarted() }
-  func hasCaughtUp() async { await indexer.hasCaughtUp() }
+  func hasCaughtUp(_ progress: @escaping ProgressHandler) async { await indexer.hasCaughtUp(progress) }
   func close() async { await indexer.close() }
   func requestClose() { indexer.requestClose() }
 }

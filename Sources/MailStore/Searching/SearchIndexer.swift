@@ -20,7 +20,6 @@ final class SearchIndexer: @unchecked Sendable {
   let readers: SearchReaders
   private let layout: StoreLayout
   private let files: FileAccess
-  private let bodies: BodyReader
   private let logger: Logger
   private let storeKey: Int64
   private let nextID: Int64
@@ -37,13 +36,13 @@ final class SearchIndexer: @unchecked Sendable {
   private var condition = Condition.starting
   private var retryAt: ContinuousClock.Instant?
   private var startWaiters: [CheckedContinuation<Void, Never>] = []
-  private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+  private var idleWaiters: [(continuation: CheckedContinuation<Void, Never>, progress: ProgressHandler)] = []
   private var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
   // The thread's own.
   private var index: SearchDatabase?
   private var store: Database?
-  private var grams = SearchGrams()
+  private var texts: MessageGrams
   private let lag = Gauge(label: "martlet_search_index_waiting_messages")
   private let size = Gauge(label: "martlet_search_index_size_bytes")
   private let indexed = Counter(label: "martlet_search_index_messages_total")
@@ -52,10 +51,6 @@ final class SearchIndexer: @unchecked Sendable {
   private static let batch = 500
   /// After an error that may pass, such as a full disk.
   private static let pause = Duration.seconds(60)
-  /// Text of one message that is taken into the index, in octets as it is stored. A message with more comes into question
-  /// in every search, as does one with more grams: text has some hundred thousand at most.
-  private static let textLimit = 4 << 20
-  private static let gramLimit = 250_000
 
   /// - Parameters:
   ///   - storeKey: a number that no other store has.
@@ -68,11 +63,11 @@ final class SearchIndexer: @unchecked Sendable {
     readers = SearchReaders(path: layout.searchIndex)
     self.layout = layout
     self.files = files
-    self.bodies = bodies
     self.logger = logger
     self.storeKey = storeKey
     self.nextID = nextID
     self.delay = delay
+    texts = MessageGrams(bodies: bodies)
   }
 
   func start() {
@@ -118,10 +113,10 @@ final class SearchIndexer: @unchecked Sendable {
   }
 
   /// Returns when everything that is committed now is in the index, or can't be brought there.
-  func hasCaughtUp() async {
+  func hasCaughtUp(_ progress: @escaping ProgressHandler) async {
     await withCheckedContinuation { continuation in
       let isDone = monitor.withLock {
-        if !isClosed { idleWaiters.append(continuation) }
+        if !isClosed { idleWaiters.append((continuation, progress)) }
         monitor.signal()
         return isClosed
       }
@@ -174,7 +169,9 @@ final class SearchIndexer: @unchecked Sendable {
     index = nil
     store = nil
     monitor.withLock { isClosed = true }
-    for waiters in [\SearchIndexer.startWaiters, \.idleWaiters, \.closeWaiters] { resume(waiters) }
+    for waiter in monitor.withLock({ takeIdleWaiters() }) { waiter.resume() }
+    resume(\.startWaiters)
+    resume(\.closeWaiters)
   }
 
   /// Nil at the end.
@@ -209,7 +206,7 @@ final class SearchIndexer: @unchecked Sendable {
 
   private func takeIdleWaiters() -> [CheckedContinuation<Void, Never>] {
     defer { idleWaiters = [] }
-    return idleWaiters
+    return idleWaiters.map(\.continuation)
   }
 
   private func resume(_ path: ReferenceWritableKeyPath<SearchIndexer, [CheckedContinuation<Void, Never>]>) {
@@ -280,6 +277,8 @@ final class SearchIndexer: @unchecked Sendable {
         return monitor.withLock { condition = .working }
       }
       do throws(SearchDatabase.Unusable) {
+        // SQLite would let others read it.
+        _ = try? File(layout.searchIndex, .writing, access: files)
         index = try SearchDatabase(writing: layout.searchIndex, store: storeKey, nextID: nextID)
       } catch {
         throw .index(error)
@@ -343,6 +342,14 @@ final class SearchIndexer: @unchecked Sendable {
       done += messages.count
       waiting = max(0, waiting - messages.count)
       indexed.increment(by: Int64(messages.count))
+      let progress = OperationProgress(
+        phase: "indexing", done: Int64(done), total: Int64(done + waiting), unit: .messages)
+      for waiter in monitor.withLock({ idleWaiters }) { waiter.progress(progress) }
+    }
+    if let failure = texts.takeFailure() {
+      logger.warning(
+        "search_index_messages_unreadable",
+        metadata: ["messages": "\(failure.count)", "error": "\(failure.error)"])
     }
     index.rest()
     lag.record(waiting)
@@ -354,48 +361,14 @@ final class SearchIndexer: @unchecked Sendable {
   }
 
   private func add(_ message: StoredMessage, to index: SearchDatabase, _ store: Database) throws(Failure) {
-    let isListed = gather(message, store)
+    // One that is in no list comes into question in every search.
+    let isListed = texts.gather(message, store)
     try fromIndex { () throws(SQLiteError) in
       if isListed {
-        try index.add(message.id, of: message.account, grams)
+        try index.add(message.id, of: message.account, texts.grams)
       } else {
         try index.addUnlisted(message.id, of: message.account)
       }
-    }
-  }
-
-  /// Puts all grams of a message into `grams`. False where they are too many, or can't be had.
-  private func gather(_ message: StoredMessage, _ store: Database) -> Bool {
-    grams.removeAll()
-    guard let content = message.content, let structure = message.structure else { return false }
-    let root = structure.root
-    let ranges = MessageText.ranges(of: root)
-    let headerSize = content.prefix.count + min(root.bodyRange.lowerBound, content.bodySize)
-    guard ranges.reduce(headerSize, { $0 + $1.count }) <= Self.textLimit else { return false }
-    guard let header = read(content, 0..<headerSize, store) else { return false }
-    grams.add(header.withUnsafeBytes { MessageText.foldedHeader($0) })
-    for text in MessageText.folded(structure.envelope) { grams.add(text) }
-    var body: [UInt8] = []
-    for range in ranges {
-      let place = content.prefix.count + range.lowerBound..<content.prefix.count + range.upperBound
-      guard let bytes = read(content, place, store) else { return false }
-      if body.isEmpty { body = bytes } else { body += bytes }
-    }
-    for text in body.withUnsafeBytes({ MessageText.folded(root, $0, at: ranges) }) {
-      grams.add(text)
-      if grams.count > Self.gramLimit { return false }
-    }
-    return true
-  }
-
-  /// Tried again once: the body may just have been moved. One that can't be read is no reason to stop.
-  private func read(_ content: ContentReference, _ range: Range<Int>, _ store: Database) -> [UInt8]? {
-    if let bytes = try? bodies.read(content, range: range, database: store) { return bytes }
-    do throws(StoreError) {
-      return try bodies.read(content, range: range, database: store)
-    } catch {
-      logger.warning("search_index_unreadable", metadata: ["body": "\(content.bodyID)", "error": "\(error)"])
-      return nil
     }
   }
 }
@@ -415,40 +388,5 @@ extension SearchDatabase.Unusable {
     case .withoutFullText: "no FTS5"
     case .stale: "not of this store as it is now"
     }
-  }
-}
-
-/// A message with what its texts are made from; no content where its body is unknown.
-struct StoredMessage {
-  var id: EmailID
-  var account: AccountID
-  var content: ContentReference?
-  var structure: MessageStructure?
-}
-
-extension Database {
-  /// In order of their IDs.
-  func messages(after id: Int64, limit: Int) throws(StoreError) -> [StoredMessage] {
-    var messages: [StoredMessage] = []
-    try each(
-      """
-      SELECT m.id, m.account, m.prefix, m.body, b.size, b.structure
-      FROM messages m LEFT JOIN bodies b ON b.id = m.body WHERE m.id > ? ORDER BY m.id LIMIT ?
-      """, .integer(id), .integer(Int64(limit))
-    ) { row in
-      var message = StoredMessage(
-        id: EmailID(rawValue: row.integer(0)), account: AccountID(rawValue: row.integer(1)))
-      if !row.isNull(4) {
-        message.content = ContentReference(
-          prefix: row.blob(2), bodyID: row.integer(3), bodySize: Int(row.integer(4)))
-        message.structure = MessageStructure(encoded: row.blob(5))
-      }
-      messages.append(message)
-    }
-    return messages
-  }
-
-  func messageCount(after id: Int64) throws(StoreError) -> Int {
-    try one("SELECT count(*) FROM messages WHERE id > ?", .integer(id)) { Int($0.integer(0)) } ?? 0
   }
 }
