@@ -13,12 +13,14 @@ package struct StoreOptions: Sendable {
   package var indexBudget: Int
   /// A pack beyond this is left for a new one, in octets.
   package var packSize: Int
+  /// How long new messages wait for others to be put into the search index together with.
+  package var searchIndexDelay: Duration
   /// Tests make file operations fail: the error number to fail with, or 0.
   package var fault: (@Sendable (FileOperation) -> Int32)?
   package init(
     clock: WallClock = .system, logger: Logger = Logger(label: "store"), stagingBudget: Int = 64 << 20,
     largeBodyThreshold: Int = 1 << 20, indexBudget: Int = 64 << 20, packSize: Int = 64 << 20,
-    fault: (@Sendable (FileOperation) -> Int32)? = nil
+    searchIndexDelay: Duration = .seconds(2), fault: (@Sendable (FileOperation) -> Int32)? = nil
   ) {
     self.clock = clock
     self.logger = logger
@@ -26,6 +28,7 @@ package struct StoreOptions: Sendable {
     self.largeBodyThreshold = largeBodyThreshold
     self.indexBudget = indexBudget
     self.packSize = packSize
+    self.searchIndexDelay = searchIndexDelay
     self.fault = fault
   }
 }
@@ -43,6 +46,7 @@ package final class MailStore: Sendable {
   private let feed: ChangeFeed
   private let bodies: BodyReader
   private let staging: StagingArea
+  private let search: SearchIndex
   private let lock: StoreLock
   private let isClosed = ClosedFlag()
   private let layout: StoreLayout
@@ -59,6 +63,7 @@ package final class MailStore: Sendable {
     feed = parts.feed
     bodies = parts.bodies
     staging = parts.staging
+    search = parts.search
     lock = parts.lock
   }
 
@@ -66,6 +71,7 @@ package final class MailStore: Sendable {
     // Without a close the threads end by themselves, after what is queued; the lock goes with the process's last hold
     // on it.
     writer.requestClose()
+    search.requestClose()
     readers.requestStop()
     filePool.requestStop()
     checkpointer.requestStop()
@@ -95,6 +101,7 @@ package final class MailStore: Sendable {
   package func close() async {
     isClosed.set()
     await writer.close()
+    await search.close()
     await readers.stop()
     await checkpointer.stop()
     await filePool.stop()
@@ -282,6 +289,32 @@ package final class MailStore: Sendable {
   /// Takes the right to call messages from `firstRecent` on recent; the next caller gets none of these.  RFC 3501
   /// §2.3.2. Only for a mailbox whose index has been asked for.
   package func claimRecent(in mailbox: MailboxID) -> UID { indexes.claimRecent(in: mailbox) }
+
+  // MARK: Searching
+
+  /// The messages of a mailbox for which `filter` may be true, in UID order; nil where the search index can't tell and
+  /// every message comes into question. None for which it is true is left out.
+  package func candidates(for filter: SearchFilter, in mailbox: MailboxID) async throws(StoreError) -> [UID]? {
+    let search = search
+    return try await read { (database) throws(StoreError) in
+      try search.candidates(for: filter, in: mailbox, database)
+    }
+  }
+
+  package func searchIndexState() async throws(StoreError) -> SearchIndexState {
+    let search = search
+    await search.hasStarted()
+    return try await read { (database) throws(StoreError) in try search.state(database) }
+  }
+
+  /// Throws the search index away and makes it anew. Searches find the same meanwhile.
+  package func rebuildSearchIndex(progress: @escaping ProgressHandler = { _ in }) async {
+    search.rebuild()
+    await search.hasCaughtUp(progress)
+  }
+
+  /// Returns when every message that is committed now is in the search index, or can't be brought there.
+  package func searchIndexHasCaughtUp() async { await search.hasCaughtUp { _ in } }
 
   // MARK: Writing messages
 

@@ -36,6 +36,7 @@ struct OpenedStore {
   let feed = ChangeFeed()
   let bodies: BodyReader
   let staging: StagingArea
+  let search: SearchIndex
 
   private static let readerThreads = 4
 
@@ -65,11 +66,17 @@ struct OpenedStore {
       layout: layout, files: files, pool: filePool, budget: options.stagingBudget,
       threshold: options.largeBodyThreshold, threadKey: state.threadKey)
     let path = layout.database
+    search = SearchIndex(
+      indexer: SearchIndexer(
+        layout: layout, files: files, bodies: bodies, logger: options.logger,
+        storeKey: Int64(bitPattern: state.threadKey), nextID: state.nextID, delay: options.searchIndexDelay),
+      layout: layout, files: files, logger: options.logger)
     readers = WorkerPool(threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
     writer = Writer(
-      context: context, layout: layout, files: files, feed: feed, indexes: indexes, checkpointer: checkpointer,
-      logger: options.logger)
+      context: context, layout: layout, files: files, feed: feed, indexes: indexes, search: search,
+      checkpointer: checkpointer, logger: options.logger)
     writer.start()
+    search.start()
   }
 
   private static func openDatabase(_ layout: StoreLayout, _ files: FileAccess, _ logger: Logger) throws(StoreError)

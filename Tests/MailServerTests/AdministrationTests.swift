@@ -58,6 +58,8 @@ import Testing
     (.addAlias(pattern: "x@elsewhere.test", targets: ["bob@example.org"]), "failed: elsewhere.test is not a domain"),
     (.addAlias(pattern: "x@example.org", targets: []), "failed: an alias needs"),
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
+    (.searchIndex(rebuild: false), "search index current: 0 of 0"),
+    (.searchIndex(rebuild: true), "search index current: 0 of 0"),
     (.removeDomain("example.org"), "failed: domain example.org: accounts or aliases are still in it"),
     (.removeAlias("@example.org"), "done: alias @example.org removed"),
     (.removeAlias("info@example.org"), "done: alias info@example.org removed"),
@@ -124,8 +126,19 @@ import Testing
       _ = try await RunningServer.start(
         ServerPlan(configuration: configuration, hostname: "mail.example.org"), output: output)
     }
+    let account = try #require(server.store.directory.account(login: "a@example.org"))
+    for number in 0..<3 {
+      let stage = server.store.stageBody(expectedSize: nil)
+      try await stage.append(Array("Subject: \(number)\r\n\r\nHello\r\n".utf8))
+      let message = NewMessage(
+        body: try await stage.finish(), internalDate: DateTime(timestamp: Timestamp(seconds: 0), offsetMinutes: 0))
+      _ = try await server.store.append([message], to: .inbox, of: account.id)
+    }
+    #expect(await ask(.searchIndex(rebuild: true)) == "search index current: 3 of 3")
     await server.stop()
 
+    #expect(await ask(.searchIndex(rebuild: false)) == "search index current: 3 of 3")
+    #expect(await ask(.searchIndex(rebuild: true)) == "search index current: 3 of 3")
     #expect(await ask(.status) == "failed: no server is running on \(directory)")
     #expect(await ask(.listAccounts) == "accounts a@example.org+password/-")
     output.close()
@@ -190,6 +203,8 @@ extension AdministrativeReply {
     case .repair(let report): "repair: \(report.outcome.rawValue)"
     case .aliases(let aliases):
       "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
+    case .searchIndex(let index):
+      "search index \(index.condition): \(index.indexedMessages) of \(index.indexedMessages + index.waitingMessages)"
     }
   }
 }

@@ -1,18 +1,22 @@
 import MailStore
 import MessageFormat
 
-/// Finds the messages that a search key is true of, reading of each message only what its answer depends on: the
-/// session's columns first, then entries and envelopes of hundreds of messages at a time, then headers and bodies.
+/// Finds the messages that a search key is true of. The search index says which messages come into question, and every
+/// one of these is looked at: reading of each only what its answer depends on, the session's columns first, then entries
+/// and envelopes of hundreds of messages at a time, then headers and bodies.
 struct SearchEvaluator {
   private let key: SearchKey
   private let mailbox: SelectedMailbox
   private let store: MailStore
   private let facts: SearchFacts
+  private let usesIndex: Bool
 
   /// Messages whose entries and structures are read at a time.
   private static let batch = 500
 
-  init(_ key: SearchKey, _ mailbox: SelectedMailbox, _ store: MailStore, now: Timestamp) {
+  /// - Parameter usesIndex: false: every message is looked at.
+  init(_ key: SearchKey, _ mailbox: SelectedMailbox, _ store: MailStore, now: Timestamp, usesIndex: Bool = true) {
+    self.usesIndex = usesIndex
     self.key = key
     self.mailbox = mailbox
     self.store = store
@@ -23,7 +27,7 @@ struct SearchEvaluator {
   func run() async throws(IMAPFailure) -> [Int] {
     var found: [Int] = []
     var open: [SearchableMessage] = []
-    for index in 0..<mailbox.count where !mailbox.isGone(at: index) {
+    for index in try await candidates() where !mailbox.isGone(at: index) {
       let message = SearchableMessage(index: index, uid: mailbox.uids[index])
       switch facts.answer(key, message) {
       case .yes: found.append(index)
@@ -37,6 +41,16 @@ struct SearchEvaluator {
     }
     found += try await decide(open)
     return found.sorted()
+  }
+
+  /// Ascending indices of the messages that come into question.
+  private func candidates() async throws(IMAPFailure) -> [Int] {
+    if usesIndex, mailbox.count > 0, let filter = key.filter,
+      let uids = try await fromStore(await store.candidates(for: filter, in: mailbox.id))
+    {
+      return uids.compactMap { mailbox.index(of: $0) }
+    }
+    return Array(0..<mailbox.count)
   }
 
   private func decide(_ messages: [SearchableMessage]) async throws(IMAPFailure) -> [Int] {
@@ -94,16 +108,17 @@ struct SearchEvaluator {
     var groups: [[SearchableMessage]] = []
     var size = 0
     for message in messages {
-      guard facts.answer(key, message) == .needs(source), let piece = message.piece(for: source) else {
+      guard facts.answer(key, message) == .needs(source), let pieces = message.pieces(for: source) else {
         waiting.append(message)
         continue
       }
-      if groups.isEmpty || size + piece.range.count > Self.groupSize {
+      let octets = pieces.reduce(0) { $0 + $1.range.count }
+      if groups.isEmpty || size + octets > Self.groupSize {
         groups.append([])
         size = 0
       }
       groups[groups.count - 1].append(message)
-      size += piece.range.count
+      size += octets
     }
     guard let first = groups.first else { return }
     var reading = bytes(source, of: first)
@@ -128,19 +143,25 @@ struct SearchEvaluator {
     _ source: SearchSource, of group: [SearchableMessage]
   ) -> Task<Result<[[UInt8]?], StoreError>, Never> {
     let store = store
-    let pieces = group.compactMap { $0.piece(for: source) }
+    let wanted = group.map { $0.pieces(for: source) ?? [] }
     return Task {
       do throws(StoreError) {
-        return .success(try await store.read(pieces))
+        let pieces = try await store.read(wanted.flatMap { $0 })
+        var position = 0
+        return .success(
+          wanted.map { message in
+            defer { position += message.count }
+            return message.count == 1 ? pieces[position] : pieces[position..<position + message.count].flatMap { $0 }
+          })
       } catch .messageNotFound {
         // One of them: the others are read one by one.
       } catch {
         return .failure(error)
       }
       var result: [[UInt8]?] = []
-      for piece in pieces {
+      for pieces in wanted {
         do throws(StoreError) {
-          result.append(try await store.read(piece.content, range: piece.range))
+          result.append(try await store.read(pieces).flatMap { $0 })
         } catch .messageNotFound {
           result.append(nil)
         } catch {

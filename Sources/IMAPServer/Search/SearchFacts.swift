@@ -124,7 +124,7 @@ struct SearchFacts {
   /// An absent field has no text, not even an empty one.
   private func contains(_ field: [UInt8]?, _ text: [UInt8]) -> Bool {
     guard let field else { return false }
-    return CaseFolding.fold(EncodedWords.decode(field)).contains(bytes: text)
+    return MessageText.folded(field: field).contains(bytes: text)
   }
 
   /// RFC 9051 §6.4.4: an empty text finds every message that has the field.
@@ -134,7 +134,7 @@ struct SearchFacts {
       where field.name.count == name.count
         && UnsafeRawBufferPointer(rebasing: bytes[field.name]).equalsIgnoringASCIICase(name)
       {
-        if contains(HeaderFields.unfolded(bytes, field.body, limit: bytes.count), text) { return true }
+        if MessageText.folded(field, of: bytes).contains(bytes: text) { return true }
       }
       return false
     }

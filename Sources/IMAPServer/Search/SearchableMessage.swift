@@ -20,13 +20,14 @@ struct SearchableMessage {
   }
 
   /// Where the bytes are that `source`, header or body, is made from; entry and structure have been read.
-  func piece(for source: SearchSource) -> (content: ContentReference, range: Range<Int>)? {
+  func pieces(for source: SearchSource) -> [(content: ContentReference, range: Range<Int>)]? {
     guard let content = entry?.content, let root = structure?.root else { return nil }
-    let bodyStart = content.prefix.count + min(root.bodyRange.lowerBound, content.bodySize)
-    return (content, source == .header ? 0..<bodyStart : bodyStart..<content.size)
+    let start = content.prefix.count
+    if source == .header { return [(content, 0..<start + min(root.bodyRange.lowerBound, content.bodySize))] }
+    return MessageText.ranges(of: root).map { (content, start + $0.lowerBound..<start + $0.upperBound) }
   }
 
-  /// Takes the bytes of `piece(for: source)`.
+  /// Takes the bytes of `pieces(for: source)`, one after the other.
   /// - Parameter foldsHeader: TEXT is among the keys.
   mutating func take(_ bytes: [UInt8], as source: SearchSource, foldsHeader: Bool) {
     guard let root = structure?.root else { return }
@@ -34,7 +35,7 @@ struct SearchableMessage {
       header = bytes
       if foldsHeader { headerText = bytes.withUnsafeBytes { MessageText.foldedHeader($0) } }
     } else {
-      body = bytes.withUnsafeBytes { MessageText.folded(root, $0, offset: root.bodyRange.lowerBound) }
+      body = bytes.withUnsafeBytes { MessageText.folded(root, $0, at: MessageText.ranges(of: root)) }
     }
   }
 }

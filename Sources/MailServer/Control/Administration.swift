@@ -90,7 +90,31 @@ package struct Administration: Sendable {
           .sorted { $0.pattern < $1.pattern })
     case .verifyStore(let isThorough, let octetsPerSecond):
       return try await verifyStore(isThorough: isThorough, octetsPerSecond: octetsPerSecond, progress)
+    case .searchIndex(let rebuild):
+      if rebuild {
+        logger.notice("search_index_rebuild")
+        await store.rebuildSearchIndex(progress: progress)
+      }
+      return .searchIndex(try await stored("the search index") { () throws(StoreError) in
+        SearchIndexSummary(try await store.searchIndexState())
+      })
     }
+  }
+}
+
+extension SearchIndexSummary {
+  fileprivate init(_ state: SearchIndexState) {
+    switch state.condition {
+    case .current: condition = .current
+    case .behind: condition = .behind
+    case .unavailable(let text):
+      condition = .unavailable
+      reason = text
+    }
+    indexedMessages = state.indexedMessages
+    waitingMessages = state.waitingMessages
+    unlistedMessages = state.unlistedMessages
+    size = state.size
   }
 }
 

@@ -29,6 +29,8 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
   /// as many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
+  /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops nothing.
+  case searchIndex(rebuild: Bool)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -55,6 +57,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case aliases([AliasSummary])
   case verification(VerificationReport)
   case repair(RepairReport)
+  case searchIndex(SearchIndexSummary)
   case failed(String)
 }
 
@@ -90,4 +93,24 @@ package struct AppPasswordSummary: Codable, Hashable, Sendable {
 package struct AliasSummary: Codable, Hashable, Sendable {
   package var pattern: String
   package var targets: [String]
+}
+
+package struct SearchIndexSummary: Codable, Hashable, Sendable {
+  package enum Condition: String, Codable, Hashable, Sendable {
+    /// Every message is in it.
+    case current
+    /// Some are not yet; searches look at these one by one.
+    case behind
+    /// Nothing is added to it; `reason` says why.
+    case unavailable
+  }
+
+  package var condition: Condition
+  package var reason: String?
+  package var indexedMessages: Int
+  package var waitingMessages: Int
+  /// Messages with more text than it takes: they are looked at in every search.
+  package var unlistedMessages: Int
+  /// Of its file, in octets.
+  package var size: Int64
 }

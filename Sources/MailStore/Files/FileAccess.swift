@@ -82,6 +82,12 @@ struct FileAccess: Sendable {
     return names
   }
 
+  /// In octets; 0 where there is no such file.
+  func size(of path: String) -> Int64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int64(status.st_size) : 0
+  }
+
   func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }
 

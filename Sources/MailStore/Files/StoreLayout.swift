@@ -11,6 +11,7 @@ struct StoreLayout: Sendable {
 
   /// While a repair builds it.
   var newDatabase: String { "\(root)/store.db.new" }
+  var searchIndex: String { "\(root)/search.db" }
   var lock: String { "\(root)/lock" }
   var packs: String { "\(root)/packs" }
   var large: String { "\(root)/large" }

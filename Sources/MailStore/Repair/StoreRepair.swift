@@ -250,6 +250,8 @@ final class RepairWork: @unchecked Sendable {
           try files.rename(layout.database + suffix, to: "\(layout.root)/\(keptAs)\(suffix)")
         }
       }
+      // It goes by the IDs of messages, and some may be others now.
+      for suffix in ["", "-wal", "-shm"] { files.remove(layout.searchIndex + suffix) }
       // From here to the next line there is no store.db: the store refuses to open, and the repair begins anew.
       try files.rename(layout.newDatabase, to: layout.database)
       try files.flushDirectory(layout.root)

@@ -29,6 +29,17 @@ final class Monitor: @unchecked Sendable {
 
   /// Only inside `withLock`.
   func wait() { pthread_cond_wait(condition, mutex) }
+
+  /// Only inside `withLock`. Waits for a signal, but not longer than `duration`.
+  func wait(atMost duration: Duration) {
+    var end = timespec()
+    clock_gettime(CLOCK_REALTIME, &end)
+    let (seconds, attoseconds) = duration.components
+    let nanoseconds = end.tv_nsec + Int(attoseconds / 1_000_000_000)
+    end.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+    end.tv_nsec = nanoseconds % 1_000_000_000
+    pthread_cond_timedwait(condition, mutex, &end)
+  }
   func signal() { pthread_cond_signal(condition) }
   func signalAll() { pthread_cond_broadcast(condition) }
 }
@@ -47,6 +58,16 @@ func startThread(_ body: @escaping @Sendable () -> Void) {
     pthread_detach(thread)
   #else
     if let thread { pthread_detach(thread) }
+  #endif
+}
+
+/// From here on the calling thread runs in the time that others leave it.
+func lowerThreadPriority() {
+  #if canImport(Glibc)
+    // On Linux this is of the calling thread alone.
+    setpriority(Int32(PRIO_PROCESS.rawValue), 0, 15)
+  #else
+    setpriority(PRIO_DARWIN_THREAD, 0, PRIO_DARWIN_BG)
   #endif
 }
 

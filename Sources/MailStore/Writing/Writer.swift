@@ -74,6 +74,7 @@ final class Writer: @unchecked Sendable {
 
   private let feed: ChangeFeed
   private let indexes: IndexCache
+  private let search: SearchIndex
   private let checkpointer: Checkpointer
   private let published: Mutex<Directory>
   private let counted = Mutex(CommitStatistics())
@@ -86,13 +87,14 @@ final class Writer: @unchecked Sendable {
 
   init(
     context: WriteContext, layout: StoreLayout, files: FileAccess, feed: ChangeFeed, indexes: IndexCache,
-    checkpointer: Checkpointer, logger: Logger
+    search: SearchIndex, checkpointer: Checkpointer, logger: Logger
   ) {
     self.context = context
     self.layout = layout
     self.files = files
     self.feed = feed
     self.indexes = indexes
+    self.search = search
     self.checkpointer = checkpointer
     self.logger = logger
     published = Mutex(context.directory)
@@ -262,6 +264,8 @@ final class Writer: @unchecked Sendable {
     var byAccount: [AccountID: [Change]] = [:]
     for (account, change) in changes { byAccount[account, default: []].append(merging: change) }
     for (account, changes) in byAccount { feed.publish(changes, of: account) }
+    let newMessages = changes.reduce(0) { $0 + $1.change.newEntries }
+    if newMessages > 0 { search.note(newMessages: newMessages) }
     context.endGroup()
   }
 
@@ -290,6 +294,11 @@ extension FileAccess {
     default: throw SQLiteError(kind: .inputOutput)
     }
   }
+}
+
+extension Change {
+  /// Copies are among them: whoever counts new messages by it counts too many, never too few.
+  fileprivate var newEntries: Int { if case .appended(_, let states) = self { states.count } else { 0 } }
 }
 
 extension Array where Element == Change {
