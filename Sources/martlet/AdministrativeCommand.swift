@@ -64,6 +64,9 @@ enum MartletJSON {
     case .aliases(let aliases): json(aliases)
     case .verification(let report): json(report)
     case .repair(let report): json(report)
+    case .backup(let report): json(report)
+    case .restoredStore(let report): json(report)
+    case .restoredMessages(let report): json(report)
     case .failed(let text): failure(text)
     }
   }
@@ -89,6 +92,9 @@ func printReply(_ reply: AdministrativeReply) {
     for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
   case .verification(let report): for line in lines(of: report) { say(line) }
   case .repair(let report): for line in lines(of: report) { say(line) }
+  case .backup(let report): for line in lines(of: report) { say(line) }
+  case .restoredStore(let report): for line in lines(of: report) { say(line) }
+  case .restoredMessages(let report): for line in lines(of: report) { say(line) }
   case .failed(let text): complain(text)
   }
 }

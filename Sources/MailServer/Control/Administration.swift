@@ -90,6 +90,9 @@ package struct Administration: Sendable {
           .sorted { $0.pattern < $1.pattern })
     case .verifyStore(let isThorough, let octetsPerSecond):
       return try await verifyStore(isThorough: isThorough, octetsPerSecond: octetsPerSecond, progress)
+    case .backUpStore(let directory, let verifies, let octetsPerSecond):
+      return try await backUpStore(to: directory, verifies: verifies, octetsPerSecond: octetsPerSecond, progress)
+    case .restoreMessages(let directory, let text): return try await restoreMessages(text, from: directory, progress)
     }
   }
 }
@@ -193,7 +196,7 @@ extension Administration {
     return account
   }
 
-  private func address(_ text: String) throws(Refusal) -> EmailAddress {
+  func address(_ text: String) throws(Refusal) -> EmailAddress {
     guard let address = EmailAddress(text) else {
       throw Refusal("\(quoted(text)) is not an address such as a@example.org")
     }

@@ -29,6 +29,10 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
   /// as many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
+  /// Copies the store into a directory, given by its absolute path, or brings the backup there up to date.
+  case backUpStore(directory: String, verifies: Bool, octetsPerSecond: Int64?)
+  /// Appends what is missing from the backup in a directory, given by its absolute path.
+  case restoreMessages(directory: String, RestoreText)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -38,6 +42,24 @@ package struct QuotaText: Codable, Hashable, Sendable {
   package init(bytes: Int64? = nil, messages: Int64? = nil) {
     self.bytes = bytes
     self.messages = messages
+  }
+}
+
+/// What of a backup is restored, as the administrator wrote it.
+package struct RestoreText: Codable, Hashable, Sendable {
+  package var account: String
+  package var mailbox: String?
+  package var uid: UInt32?
+  package var destination: String?
+  package var isDryRun: Bool
+  package init(
+    account: String, mailbox: String? = nil, uid: UInt32? = nil, destination: String? = nil, isDryRun: Bool = false
+  ) {
+    self.account = account
+    self.mailbox = mailbox
+    self.uid = uid
+    self.destination = destination
+    self.isDryRun = isDryRun
   }
 }
 
@@ -55,6 +77,9 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case aliases([AliasSummary])
   case verification(VerificationReport)
   case repair(RepairReport)
+  case backup(BackupReport)
+  case restoredStore(WholeRestoreReport)
+  case restoredMessages(RestoreReport)
   case failed(String)
 }
 
