@@ -122,9 +122,13 @@ struct StoreCommand: ParsableCommand {
       if account == nil, mailbox != nil || message != nil || into != nil || dryRun {
         throw ValidationError("--mailbox, --message, --into and --dry-run need --account")
       }
-      if message != nil, mailbox == nil { throw ValidationError("--message needs --mailbox: a UID is one in its mailbox") }
+      if message != nil, mailbox == nil {
+        throw ValidationError("--message needs --mailbox: a UID is one in its mailbox")
+      }
       if message == 0 { throw ValidationError("--message 0: UIDs begin with 1") }
-      if account != nil, replace { throw ValidationError("--replace is for a whole restore; --account takes nothing away") }
+      if account != nil, replace {
+        throw ValidationError("--replace is for a whole restore; --account takes nothing away")
+      }
     }
 
     func run() async throws {

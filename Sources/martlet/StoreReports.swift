@@ -115,8 +115,9 @@ func lines(of report: BackupReport) -> [String] {
   lines += report.damages.map { "damage: \($0)" }
   if !report.damages.isEmpty { lines.append("  the store itself is damaged: see martlet store verify") }
   lines.append("\(report.directory) has \(inhabitants)")
+  let copied = "\(roundedSize(report.copiedOctets)) of \(roundedSize(report.octets)) of mail"
   lines.append(
-    "\(roundedSize(report.copiedOctets)) of \(roundedSize(report.octets)) of mail and store.db (\(roundedSize(report.databaseOctets))) copied in \(time) s"
+    "\(copied) and store.db (\(roundedSize(report.databaseOctets))) copied in \(time) s"
   )
   return lines
 }
@@ -131,7 +132,8 @@ func lines(of report: RestoreReport) -> [String] {
   if report.isNewDomain { lines.append("its domain was missing, and \(report.isDryRun ? "would be" : "was") added") }
   if report.isNewAccount {
     lines.append(
-      "account \(report.account) was missing, and \(report.isDryRun ? "would be" : "was") made with its passwords and quota")
+      "the account was missing, and \(report.isDryRun ? "would be" : "was") made with its passwords and quota"
+    )
   }
   for part in report.mailboxes {
     let place = part.destination == part.name ? part.name : "\(part.name) to \(part.destination)"

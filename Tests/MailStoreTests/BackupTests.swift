@@ -14,7 +14,7 @@ struct BackupTests {
     try await body(path)
   }
 
-  private static let small: (inout StoreOptions) -> Void = {
+  private static let small: @Sendable (inout StoreOptions) -> Void = {
     $0.packSize = 20_000
     $0.largeBodyThreshold = 5_000
   }
@@ -36,7 +36,8 @@ struct BackupTests {
     }
   }
 
-  @Test func `backups of a store that is written to are whole, and have all that was acknowledged before`() async throws {
+  @Test func `backups of a store that is written to are whole, and have all that was acknowledged before`() async throws
+  {
     try await StoreFixture.with(options: Self.small) { fixture in
       try await withFolder { folder in
         let store = fixture.store
@@ -75,7 +76,9 @@ struct BackupTests {
     try await StoreFixture.with(options: Self.small) { fixture in
       try await withFolder { folder in
         let alice = try await fixture.addAccount()
-        for number in 0..<100 { try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice) }
+        for number in 0..<100 {
+          try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice)
+        }
         try await fixture.append(mail("large", body: String(repeating: "x", count: 8_000)), of: alice)
         let first = try await fixture.store.backUp(to: folder)
         #expect(first.packs > 2 && first.largeFiles == 1 && first.copiedOctets == first.octets)
@@ -89,14 +92,20 @@ struct BackupTests {
     }
   }
 
-  @Test func `a backup that failed at any file operation leaves the one before, and the next completes it`() async throws {
+  @Test func `a backup that failed at any file operation leaves the one before, and the next completes it`()
+    async throws
+  {
     try await StoreFixture.with(options: Self.small) { fixture in
       try await withFolder { folder in
         let alice = try await fixture.addAccount()
-        for number in 0..<60 { try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice) }
+        for number in 0..<60 {
+          try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice)
+        }
         _ = try await fixture.store.backUp(to: folder)
         let old = try StoreDump(folder)
-        for number in 0..<60 { try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice) }
+        for number in 0..<60 {
+          try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice)
+        }
         try await fixture.append(mail("large", body: String(repeating: "x", count: 8_000)), of: alice)
         var failures = 0
         while true {
@@ -150,7 +159,10 @@ struct BackupTests {
         }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Data([1]).write(to: URL(fileURLWithPath: folder + "/notes.txt"))
-        await #expect(throws: StoreError.inputOutput("\(FileAccess.canonicalPath(folder)!) is not a backup: there is notes.txt in it")) {
+        await #expect(
+          throws: StoreError.inputOutput(
+            "\(FileAccess.canonicalPath(folder)!) is not a backup: there is notes.txt in it")
+        ) {
           _ = try await store.backUp(to: folder)
         }
       }
@@ -162,7 +174,9 @@ struct BackupTests {
       for _ in 0..<2 {
         try await StoreFixture.with(options: Self.small) { fixture in
           let alice = try await fixture.addAccount()
-          for number in 0..<60 { try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice) }
+          for number in 0..<60 {
+            try await fixture.append(mail("\(number)", body: String(repeating: "x", count: 400)), of: alice)
+          }
           let report = try await fixture.store.backUp(to: folder, options: BackupOptions(verifies: true))
           #expect(report.copiedOctets == report.octets && report.verification?.findings == [])
         }
@@ -187,7 +201,8 @@ struct BackupTests {
         let alice = store.directory.account(login: "alice@example.test")!.id
         let inbox = try await store.mailbox(named: .inbox, of: alice)!
         // Given after the backup.
-        let lost = try await StoreFixture(path: lived.path, store: store, faults: Faults()).append(mail("lost"), of: alice)
+        let lost = try await StoreFixture(path: lived.path, store: store, faults: Faults()).append(
+          mail("lost"), of: alice)
         await store.close()
 
         let restore = WholeRestore(from: folder, to: lived.path, replaces: false)
@@ -199,10 +214,14 @@ struct BackupTests {
         let restored = try await store.mailbox(named: .inbox, of: alice)!
         #expect(restored.uidValidity == inbox.uidValidity && restored.messageCount == inbox.messageCount)
         #expect(restored.uidNext > lost && restored.highestModSequence > inbox.highestModSequence)
-        #expect(try await store.expunged(in: inbox.id, after: inbox.highestModSequence).contains { $0.contains(lost.rawValue) })
+        #expect(
+          try await store.expunged(in: inbox.id, after: inbox.highestModSequence).contains {
+            $0.contains(lost.rawValue)
+          })
         let index = try await store.index(of: inbox.id)
         #expect(index.modSequences.allSatisfy { $0 > inbox.highestModSequence })
-        let uid = try await StoreFixture(path: lived.path, store: store, faults: Faults()).append(mail("new"), of: alice)
+        let uid = try await StoreFixture(path: lived.path, store: store, faults: Faults()).append(
+          mail("new"), of: alice)
         #expect(uid == restored.uidNext)
         await store.close()
         try await checkInvariants(of: lived.path)
@@ -230,7 +249,9 @@ struct BackupTests {
     try await checkInvariants(of: path)
   }
 
-  @Test func `a whole restore that failed at any file operation is completed by the next, and no store is lost`() async throws {
+  @Test func `a whole restore that failed at any file operation is completed by the next, and no store is lost`()
+    async throws
+  {
     try await LivedInStore.with { lived in
       try await withFolder { folder in
         let store = try await MailStore.open(at: lived.path)
@@ -274,7 +295,9 @@ struct BackupTests {
         try lived.truncate(folder + "/packs/2.pack", to: 100)
         let path = folder + "/../martlet-restored-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        await #expect(throws: StoreError.self) { _ = try await WholeRestore(from: folder, to: path, replaces: false).run() }
+        await #expect(throws: StoreError.self) {
+          _ = try await WholeRestore(from: folder, to: path, replaces: false).run()
+        }
         #expect(!FileManager.default.fileExists(atPath: path + "/store.db"))
       }
     }
@@ -289,7 +312,8 @@ struct BackupTests {
         let alice = try await fixture.addAccount()
         let flags = MessageFlags([.seen, .flagged], keywords: [Keyword("$Forwarded")])
         for number in 0..<30 {
-          try await fixture.append(mail("\(number)", body: String(repeating: "x", count: number == 7 ? 9_000 : 50)), of: alice, flags: flags)
+          try await fixture.append(
+            mail("\(number)", body: String(repeating: "x", count: number == 7 ? 9_000 : 50)), of: alice, flags: flags)
         }
         let delivered = try await fixture.stage(mail("delivered"))
         _ = await store.deliver(
@@ -313,7 +337,8 @@ struct BackupTests {
 
         let dry = try await restore(RestoreSelection(account: address, isDryRun: true))
         #expect(dry.restored == 21 && woken.value == 0)
-        let one = try await restore(RestoreSelection(account: address, mailbox: .inbox, uid: 8, destination: "Back/one"))
+        let one = try await restore(
+          RestoreSelection(account: address, mailbox: .inbox, uid: 8, destination: "Back/one"))
         #expect(one.restored == 1 && one.mailboxes[0].isNew)
         let first = try await restore(RestoreSelection(account: address, mailbox: .inbox))
         #expect(first.restored == 19 && first.mailboxes[0].present == 12 && woken.value > 0)

@@ -160,7 +160,8 @@ private struct AdditiveRestore {
     let target = try await target(account, &report)
     let total = selection.uid == nil ? chosen.reduce(0) { $0 + Int64($1.messageCount) } : 1
     for mailbox in chosen {
-      let part = try await restore(mailbox, to: target, before: Int64(report.mailboxes.reduce(0) { $0 + $1.seen }), of: total)
+      let part = try await restore(
+        mailbox, to: target, before: Int64(report.mailboxes.reduce(0) { $0 + $1.seen }), of: total)
       report.mailboxes.append(part)
     }
     return report

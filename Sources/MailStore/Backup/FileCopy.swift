@@ -41,7 +41,8 @@ extension FileAccess {
       }
       try to.flush()
     } catch {
-      throw error.code == ECANCELED ? .closed : error.isMissing ? .corrupt("\(error.path) is missing") : error.storeError
+      throw error.code == ECANCELED
+        ? .closed : error.isMissing ? .corrupt("\(error.path) is missing") : error.storeError
     }
   }
 

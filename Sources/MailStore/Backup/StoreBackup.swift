@@ -288,38 +288,20 @@ struct StoreBackup {
 }
 
 extension MailStore {
-  /// Copies the store into `directory`, an absolute path, while it is in use. Where a backup is there already, only what is new
-  /// is copied, and what is no longer named is removed. Throws `closed` where the task is cancelled.
+  /// Copies the store into `directory`, an absolute path, while it is in use. Where a backup is there already, only what
+  /// is new is copied, and what is no longer named is removed.
+  /// - Throws: `inputOutput` with the reason where the directory cannot be one for a backup, `deviceFull`, `corrupt`
+  ///   where something is missing in the store, `closed` where the task is cancelled. The backup of before is then as good
+  ///   as it was.
   package func backUp(
     to directory: String, options: BackupOptions = BackupOptions(), progress: @escaping ProgressHandler = { _ in }
   ) async throws(StoreError) -> BackupReport {
     let (layout, files, holds, time) = (layout, files, holds, clock.now().seconds)
-    return try await onOwnThread { (isCancelled) throws(StoreError) in
+    return try await onOwnThread(progress) { (isCancelled, progress) throws(StoreError) in
       var backup = try StoreBackup(
         source: layout, files: files, holds: holds, to: directory, options: options, time: time,
         isCancelled: isCancelled, progress: progress)
       return try backup.run()
     }
   }
-}
-
-/// Runs what blocks for long on a thread of its own. `isCancelled` tells it that the task was cancelled.
-func onOwnThread<Value: Sendable>(
-  _ work: @escaping @Sendable (_ isCancelled: @escaping @Sendable () -> Bool) throws(StoreError) -> Value
-) async throws(StoreError) -> Value {
-  let isCancelled = ClosedFlag()
-  let result: Result<Value, StoreError> = await withTaskCancellationHandler {
-    await withCheckedContinuation { continuation in
-      startThread {
-        do throws(StoreError) {
-          continuation.resume(returning: .success(try work { isCancelled.value }))
-        } catch {
-          continuation.resume(returning: .failure(error))
-        }
-      }
-    }
-  } onCancel: {
-    isCancelled.set()
-  }
-  return try result.get()
 }

@@ -14,10 +14,10 @@ package struct WholeRestoreReport: Codable, Hashable, Sendable {
 ///
 /// UIDVALIDITY and the UIDs of all messages stay. A client may have seen more than the backup knows: messages that came
 /// later, changes of flags, and expunged ones that are there again. RFC 9051 §2.3.1.1 forbids to give a UID that it has
-/// seen to another message under the same UIDVALIDITY, and to renew UIDVALIDITY would make every client fetch everything
+/// seen to another message under the same UIDVALIDITY, and to renew UIDVALIDITY would make every client fetch all mail
 /// anew. So all counters jump instead: UIDNEXT, mod-sequences, and the IDs of which EMAILID and MAILBOXID are made. The
-/// UIDs jumped over count as expunged, and every entry as changed, so that a client that asks what has changed since its
-/// last visit is told all it needs.
+/// UIDs jumped over count as expunged, and every entry as changed, so that a client that asks what has changed since
+/// its last visit is told all it needs.
 package struct WholeRestore: Sendable {
   private let directory: String
   private let layout: StoreLayout
@@ -44,7 +44,7 @@ package struct WholeRestore: Sendable {
   /// - Throws: `locked` where a server is running; `inputOutput` with the reason where a store stands in the way;
   ///   `corrupt` where the backup is damaged; `closed` where the task is cancelled.
   package func run(progress: @escaping ProgressHandler = { _ in }) async throws(StoreError) -> WholeRestoreReport {
-    let report = try await onOwnThread { (isCancelled) throws(StoreError) in
+    let report = try await onOwnThread(progress) { (isCancelled, progress) throws(StoreError) in
       try perform(isCancelled: isCancelled, progress: progress)
     }
     // Its packs do not tell of the jump yet; they do when this returns.
@@ -69,10 +69,9 @@ package struct WholeRestore: Sendable {
     }
     let verification = try saved.verify(isCancelled: isCancelled, progress: progress)
     guard !verification.hasDamage else {
-      let first = verification.findings.first { $0.severity == .damage }
+      let damage = verification.findings.first { $0.severity == .damage }.map { "\($0.subject): \($0.text)" } ?? ""
       throw .corrupt(
-        "the backup is damaged (\(first.map { "\($0.subject): \($0.text)" } ?? "")); what is whole comes back with martlet store repair on a copy of it"
-      )
+        "the backup is damaged (\(damage)); martlet store repair on a copy of it brings back what is whole")
     }
     // Where an earlier run had all files here, it is only to be finished.
     if !files.exists(layout.placing.root) {
@@ -157,7 +156,9 @@ package struct WholeRestore: Sendable {
   /// Returns where the old store is now.
   private func place(_ files: FileAccess) throws(StoreError) -> String? {
     let new = layout.placing
-    let aside = "\(layout.root)/replaced-\(clock.now().seconds)"
+    var number = clock.now().seconds
+    while files.exists("\(layout.root)/replaced-\(number)") { number += 1 }
+    let aside = "\(layout.root)/replaced-\(number)"
     var isReplaced = false
     func moveAside(_ path: String) throws(StoreError) {
       guard files.exists(path) else { return }
