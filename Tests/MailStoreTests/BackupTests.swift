@@ -108,7 +108,10 @@ struct BackupTests {
         }
         try await fixture.append(mail("large", body: String(repeating: "x", count: 8_000)), of: alice)
         var failures = 0
-        while true {
+        while failures < 200 {
+          let copy = "\(folder)-\(failures)"
+          try FileManager.default.copyItem(atPath: folder, toPath: copy)
+          defer { try? FileManager.default.removeItem(atPath: copy) }
           let count = Counter()
           let target = failures
           fixture.faults.set { operation in
@@ -116,23 +119,22 @@ struct BackupTests {
             count.increment()
             return count.value == target + 1 ? ENOSPC : 0
           }
-          do {
-            _ = try await fixture.store.backUp(to: folder)
-            fixture.faults.set(nil)
-            #expect(count.value <= target)
+          defer { fixture.faults.set(nil) }
+          do throws(StoreError) {
+            _ = try await fixture.store.backUp(to: copy)
             break
-          } catch let error as StoreError {
-            fixture.faults.set(nil)
+          } catch {
             #expect(error == .deviceFull)
             failures += 1
-            // The old one or the new one, and whole.
-            #expect(try verify(folder).hasDamage == false, "after \(failures)")
           }
-          if failures > 200 { break }
+          fixture.faults.set(nil)
+          // The old one or the new one, and whole.
+          #expect(try verify(copy).hasDamage == false, "after \(failures)")
+          let report = try await fixture.store.backUp(to: copy, options: BackupOptions(verifies: true))
+          #expect(report.verification?.findings == [] && report.messages == 121)
+          #expect(try StoreDump(copy) != old)
         }
-        #expect(failures > 12)
-        #expect(try StoreDump(folder) != old)
-        #expect(try verify(folder).findings == [])
+        #expect(failures > 15 && failures < 200)
       }
     }
   }
@@ -258,30 +260,36 @@ struct BackupTests {
         let report = try await store.backUp(to: folder)
         await store.close()
         var failures = 0
-        while failures < 300 {
-          let count = Counter()
-          let target = failures
-          do {
-            _ = try await WholeRestore(from: folder, to: lived.path, replaces: true) { _ in
+        var isDone = false
+        while !isDone, failures < 300 {
+          try await LivedInStore.with { old in
+            let count = Counter()
+            let target = failures
+            let restore = WholeRestore(from: folder, to: old.path, replaces: true) { _ in
               count.increment()
               return count.value == target + 1 ? EIO : 0
-            }.run()
-            break
-          } catch is StoreError {
-            failures += 1
+            }
+            do {
+              _ = try await restore.run()
+              isDone = true
+              return
+            } catch is StoreError {
+              failures += 1
+            }
             // The old one, the new one, or a store that says that a restore must be run again: never an empty one.
             do throws(StoreError) {
-              let store = try await MailStore.open(at: lived.path)
+              let store = try await MailStore.open(at: old.path)
               #expect(store.directory.accounts.count == 3)
               await store.close()
             } catch {
               guard case .corrupt = error else { throw error }
             }
+            _ = try await WholeRestore(from: folder, to: old.path, replaces: true).run()
+            let verification = try verify(old.path)
+            #expect(verification.findings == [] && verification.messages == report.messages, "after \(failures)")
           }
         }
-        #expect(failures > 20)
-        let verification = try verify(lived.path)
-        #expect(verification.findings == [] && verification.messages == report.messages)
+        #expect(isDone && failures > 30)
       }
     }
   }

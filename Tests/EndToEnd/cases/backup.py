@@ -1,6 +1,7 @@
 """A backup is made while mail comes in, and comes back: all of it, or what is missing."""
 import json
 import os
+import re
 import smtplib
 import threading
 
@@ -86,10 +87,11 @@ def additive(start):
         client.select()
         client.store("2:4", "+FLAGS", "(\\Flagged $Important)")
         before = client.uid("FETCH", "2:6", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
-    where = os.getcwd()
+    # By a path that the server, which is elsewhere, could not find.
+    program, where = binary(), os.getcwd()
     os.chdir(server.scratch)
     try:
-        store(server, "backup", "copy")
+        command(program, "store", "backup", "copy", "--data", server.data)
     finally:
         os.chdir(where)
     place = server.scratch + "/copy"
@@ -120,10 +122,10 @@ def additive(start):
 
 
 def texts(parts):
-    """Without the numbers that change."""
+    """Flags, internal date and text, without the numbers that change; \\Recent belongs to sessions."""
     result = []
-    for part in parts:
-        if isinstance(part, tuple):
-            head = part[0].split(b"(", 1)[1]
-            result.append((sorted(word for word in head.split() if word.startswith((b"\\", b"(\\", b"$"))), part[1]))
+    for head, text in (part for part in parts if isinstance(part, tuple)):
+        flags = re.search(rb"FLAGS \((.*?)\)", head).group(1).split()
+        date = re.search(rb'INTERNALDATE "(.*?)"', head).group(1)
+        result.append((sorted(flag for flag in flags if flag != b"\\Recent"), date, text))
     return result
