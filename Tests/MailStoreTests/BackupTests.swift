@@ -289,7 +289,7 @@ struct BackupTests {
             #expect(verification.findings == [] && verification.messages == report.messages, "after \(failures)")
           }
         }
-        #expect(isDone && failures > 30)
+        #expect(isDone && failures > 15)
       }
     }
   }
