@@ -31,8 +31,13 @@ extension Administration {
   ) async throws(Refusal) -> AdministrativeReply {
     let options = BackupOptions(
       verifies: verifies, octetsPerSecond: octetsPerSecond, version: martletVersion, hostname: machineName())
-    let report = try await stored("backup to \(directory)") { () throws(StoreError) in
-      try await store.backUp(to: directory, options: options, progress: progress)
+    let report: BackupReport
+    do throws(StoreError) {
+      report = try await store.backUp(to: directory, options: options, progress: progress)
+    } catch .deviceFull {
+      throw Refusal("backup to \(directory): there is no space left; the backup of before is as good as it was")
+    } catch {
+      throw Refusal("backup to \(directory): \(error.inWords)")
     }
     logger.notice(
       "store_backed_up",
