@@ -49,12 +49,16 @@ package final class MailStore: Sendable {
   private let search: SearchIndex
   private let lock: StoreLock
   private let isClosed = ClosedFlag()
-  private let layout: StoreLayout
-  private let files: FileAccess
+  let layout: StoreLayout
+  let files: FileAccess
+  let clock: WallClock
+  /// Whoever removes packs or large files asks here first.
+  let holds = FileHolds()
 
   private init(_ parts: OpenedStore) {
     layout = parts.layout
     files = parts.files
+    clock = parts.clock
     writer = parts.writer
     readers = parts.readers
     filePool = parts.filePool
@@ -109,7 +113,7 @@ package final class MailStore: Sendable {
   }
 
   /// Runs on a reading thread, on one state of the database.
-  private func read<Value: Sendable>(
+  func read<Value: Sendable>(
     _ query: @escaping @Sendable (Database) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     let isClosed = isClosed

@@ -58,8 +58,13 @@ package struct NewMessage: Sendable {
   package var body: StagedBody
   package var flags: MessageFlags
   package var internalDate: DateTime
-  package init(body: StagedBody, flags: MessageFlags = MessageFlags(), internalDate: DateTime) {
+  /// Trace fields in front of the body, each ended by CRLF: of a message that was delivered once, and comes back.
+  package var prefix: [UInt8]
+  package init(
+    body: StagedBody, flags: MessageFlags = MessageFlags(), internalDate: DateTime, prefix: [UInt8] = []
+  ) {
     self.body = body
+    self.prefix = prefix
     self.flags = flags
     self.internalDate = internalDate
   }

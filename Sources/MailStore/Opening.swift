@@ -1,4 +1,5 @@
 import Logging
+import MessageFormat
 import SQLite
 import Synchronization
 
@@ -37,6 +38,7 @@ struct OpenedStore {
   let bodies: BodyReader
   let staging: StagingArea
   let search: SearchIndex
+  let clock: WallClock
 
   private static let readerThreads = 4
 
@@ -47,6 +49,9 @@ struct OpenedStore {
     do throws(FileError) { try layout.prepare(files) } catch { throw error.storeError }
     lock = try StoreLock(layout.lock, files: files)
 
+    guard !files.exists(layout.placing.root) else {
+      throw .corrupt("a restore did not come to its end: run martlet store restore again")
+    }
     let database = try Self.openDatabase(layout, files, options.logger)
     let state = try StoreState(database)
     let packs = try Recovery(layout: layout, files: files, logger: options.logger)
@@ -59,6 +64,7 @@ struct OpenedStore {
     if !state.packsTellAll { try context.beginHistory() }
 
     self.filePool = filePool
+    clock = options.clock
     checkpointer = Checkpointer(layout: layout)
     indexes = IndexCache(budget: options.indexBudget)
     bodies = BodyReader(layout: layout, access: files)

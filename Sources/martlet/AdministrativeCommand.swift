@@ -65,6 +65,9 @@ enum MartletJSON {
     case .verification(let report): json(report)
     case .repair(let report): json(report)
     case .searchIndex(let index): json(index)
+    case .backup(let report): json(report)
+    case .restoredStore(let report): json(report)
+    case .restoredMessages(let report): json(report)
     case .failed(let text): failure(text)
     }
   }
@@ -91,6 +94,9 @@ func printReply(_ reply: AdministrativeReply) {
   case .verification(let report): for line in lines(of: report) { say(line) }
   case .repair(let report): for line in lines(of: report) { say(line) }
   case .searchIndex(let index): for line in lines(index) { say(line) }
+  case .backup(let report): for line in lines(of: report) { say(line) }
+  case .restoredStore(let report): for line in lines(of: report) { say(line) }
+  case .restoredMessages(let report): for line in lines(of: report) { say(line) }
   case .failed(let text): complain(text)
   }
 }

@@ -3,9 +3,16 @@ import MailServer
 import MailStore
 import MessageFormat
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 struct StoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "store", abstract: "The store that keeps the mail.", subcommands: [Verify.self, Repair.self, Index.self])
+    commandName: "store", abstract: "The store that keeps the mail.",
+    subcommands: [Verify.self, Repair.self, Index.self, Backup.self, Restore.self])
 
   struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -76,4 +83,86 @@ struct StoreCommand: ParsableCommand {
     @OptionGroup var options: AdministrativeOptions
     func run() async throws { try await options.perform(.searchIndex(rebuild: rebuild)) }
   }
+
+  struct Backup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Copy the store into a directory, or bring the backup there up to date.",
+      discussion: """
+        Works while the server runs. Only mail that is new since the last time is copied, with its checksums looked at. \
+        Exit code 1: nothing was backed up, or something is damaged.
+        """)
+    @Argument(help: "A directory of its own for the backup, on another disk.", completion: .directory)
+    var directory: String
+    @Flag(help: "Look at all of the backup when it is done.") var verify = false
+    @Option(help: ArgumentHelp("How much to copy a second. [default: as much as it can]", valueName: "size"))
+    var rate: String?
+    @OptionGroup var options: AdministrativeOptions
+
+    func validate() throws {
+      if let rate, parseSize(rate) ?? 0 <= 0 {
+        throw ValidationError("--rate \(rate): expected a size such as 20MB")
+      }
+    }
+
+    func run() async throws {
+      let octets = rate.flatMap(parseSize).map { Int64($0) }
+      let reply = try await options.perform(
+        .backUpStore(directory: absolutePath(directory), verifies: verify, octetsPerSecond: octets))
+      guard case .backup(let report) = reply, !report.isSound else { return }
+      throw ExitCode.failed
+    }
+  }
+
+  struct Restore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Bring back a backup: all of it, or what an account is missing.",
+      discussion: """
+        With --account it appends what is not there, while the server runs, and takes nothing away. Without, it brings \
+        back everything with its UIDs, only while no server runs, into a data directory that has no store. Exit code 2: \
+        some messages are damaged in the backup.
+        """)
+    @Argument(help: "The directory of the backup.", completion: .directory) var directory: String
+    @Option(help: ArgumentHelp("Restore only into this account.", valueName: "address")) var account: String?
+    @Option(help: ArgumentHelp("Only this mailbox of it.", valueName: "name")) var mailbox: String?
+    @Option(help: ArgumentHelp("Only this message of the mailbox.", valueName: "UID")) var message: UInt32?
+    @Option(help: ArgumentHelp("Restore into this mailbox, or below it.", valueName: "name")) var into: String?
+    @Flag(help: "Only say what would be restored.") var dryRun = false
+    @Flag(help: "Move a store that is in the data directory aside.") var replace = false
+    @OptionGroup var options: AdministrativeOptions
+
+    func validate() throws {
+      if account == nil, mailbox != nil || message != nil || into != nil || dryRun {
+        throw ValidationError("--mailbox, --message, --into and --dry-run need --account")
+      }
+      if message != nil, mailbox == nil {
+        throw ValidationError("--message needs --mailbox: a UID is one in its mailbox")
+      }
+      if message == 0 { throw ValidationError("--message 0: UIDs begin with 1") }
+      if account != nil, replace {
+        throw ValidationError("--replace is for a whole restore; --account takes nothing away")
+      }
+    }
+
+    func run() async throws {
+      let source = absolutePath(directory)
+      guard let account else {
+        try await options.perform { directory, _, bar in
+          await restoreStore(
+            from: source, to: directory, replaces: replace, clock: .system, progress: bar.show)
+        }
+        return
+      }
+      let text = RestoreText(
+        account: account, mailbox: mailbox, uid: message, destination: into, isDryRun: dryRun)
+      let reply = try await options.perform(.restoreMessages(directory: source, text))
+      if case .restoredMessages(let report) = reply, report.damaged > 0 { throw ExitCode.warnings }
+    }
+  }
+}
+
+/// As the server, which has another working directory, can find it.
+private func absolutePath(_ path: String) -> String {
+  guard !path.hasPrefix("/"), let directory = getcwd(nil, 0) else { return path }
+  defer { free(directory) }
+  return "\(String(cString: directory))/\(path)"
 }

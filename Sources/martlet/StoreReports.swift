@@ -1,7 +1,7 @@
 import MailServer
 import MailStore
 
-// Verifications and repairs, as a person reads them.
+// Verifications, repairs, backups and restores, as a person reads them.
 
 func lines(of report: VerificationReport) -> [String] {
   var lines: [String] = []
@@ -102,5 +102,46 @@ private func differenceLines(_ differences: RepairPlan.Differences) -> [String] 
   count(differences.messagesMissing, "messages that store.db lacks")
   count(differences.messagesNotFound, "messages that only store.db has")
   count(differences.messagesChanged, "messages whose flags store.db has otherwise")
+  return lines
+}
+
+func lines(of report: BackupReport) -> [String] {
+  let inhabitants = [
+    counted(report.accounts, "account"), counted(report.mailboxes, "mailbox", "mailboxes"),
+    counted(report.messages, "message"),
+  ].joined(separator: ", ")
+  let time = (report.seconds * 10).rounded() / 10
+  var lines = report.verification.map(lines(of:)) ?? []
+  lines += report.damages.map { "damage: \($0)" }
+  if !report.damages.isEmpty { lines.append("  the store itself is damaged: see martlet store verify") }
+  lines.append("\(report.directory) has \(inhabitants)")
+  let copied = "\(roundedSize(report.copiedOctets)) of \(roundedSize(report.octets)) of mail"
+  lines.append(
+    "\(copied) and store.db (\(roundedSize(report.databaseOctets))) copied in \(time) s"
+  )
+  return lines
+}
+
+func lines(of report: WholeRestoreReport) -> [String] {
+  lines(of: report.verification) + ["the store in \(report.directory) is as the backup has it"]
+    + (report.replaced.map { ["the one that was there is in \($0)"] } ?? [])
+}
+
+func lines(of report: RestoreReport) -> [String] {
+  var lines: [String] = []
+  if report.isNewDomain { lines.append("its domain was missing, and \(report.isDryRun ? "would be" : "was") added") }
+  if report.isNewAccount {
+    lines.append(
+      "the account was missing, and \(report.isDryRun ? "would be" : "was") made with its passwords and quota"
+    )
+  }
+  for part in report.mailboxes {
+    let place = part.destination == part.name ? part.name : "\(part.name) to \(part.destination)"
+    var line = "\(place)\(part.isNew ? " (new)" : ""): \(part.restored) restored, \(part.present) there already"
+    if part.damaged > 0 { line += ", \(part.damaged) damaged in the backup" }
+    lines.append(line)
+  }
+  let count = counted(report.restored, "message")
+  lines.append(report.isDryRun ? "\(count) would be restored" : "\(count) restored")
   return lines
 }

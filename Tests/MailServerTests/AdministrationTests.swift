@@ -57,6 +57,19 @@ import Testing
     ),
     (.addAlias(pattern: "x@elsewhere.test", targets: ["bob@example.org"]), "failed: elsewhere.test is not a domain"),
     (.addAlias(pattern: "x@example.org", targets: []), "failed: an alias needs"),
+    (
+      .backUpStore(directory: "relative", verifies: false, octetsPerSecond: nil),
+      "failed: backup to relative: relative is not an absolute"
+    ),
+    (.restoreMessages(directory: "/nowhere", RestoreText(account: "nobody")), "failed: \"nobody\" is not an address"),
+    (
+      .restoreMessages(directory: "/nowhere", RestoreText(account: "alice@example.org", mailbox: "%")),
+      "failed: \"%\" is not the name"
+    ),
+    (
+      .restoreMessages(directory: "/nowhere", RestoreText(account: "alice@example.org")),
+      "failed: restore from /nowhere: "
+    ),
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
     (.searchIndex(rebuild: false), "search index current: 0 of 0"),
     (.searchIndex(rebuild: true), "search index current: 0 of 0"),
@@ -201,6 +214,9 @@ extension AdministrativeReply {
       password.count == 24 ? "app password for \(label)" : "a strange app password"
     case .verification(let report): "verification: \(report.accounts) accounts, \(report.findings.count) findings"
     case .repair(let report): "repair: \(report.outcome.rawValue)"
+    case .backup(let report): "backup: \(report.accounts) accounts"
+    case .restoredStore: "restored"
+    case .restoredMessages(let report): "restored: \(report.restored)"
     case .aliases(let aliases):
       "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
     case .searchIndex(let index):

@@ -98,6 +98,9 @@ package struct Administration: Sendable {
       return .searchIndex(try await stored("the search index") { () throws(StoreError) in
         SearchIndexSummary(try await store.searchIndexState())
       })
+    case .backUpStore(let directory, let verifies, let octetsPerSecond):
+      return try await backUpStore(to: directory, verifies: verifies, octetsPerSecond: octetsPerSecond, progress)
+    case .restoreMessages(let directory, let text): return try await restoreMessages(text, from: directory, progress)
     }
   }
 }
@@ -217,7 +220,7 @@ extension Administration {
     return account
   }
 
-  private func address(_ text: String) throws(Refusal) -> EmailAddress {
+  func address(_ text: String) throws(Refusal) -> EmailAddress {
     guard let address = EmailAddress(text) else {
       throw Refusal("\(quoted(text)) is not an address such as a@example.org")
     }

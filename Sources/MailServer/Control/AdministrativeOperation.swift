@@ -31,6 +31,10 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
   /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops nothing.
   case searchIndex(rebuild: Bool)
+  /// Copies the store into a directory, given by its absolute path, or brings the backup there up to date.
+  case backUpStore(directory: String, verifies: Bool, octetsPerSecond: Int64?)
+  /// Appends what is missing from the backup in a directory, given by its absolute path.
+  case restoreMessages(directory: String, RestoreText)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -40,6 +44,24 @@ package struct QuotaText: Codable, Hashable, Sendable {
   package init(bytes: Int64? = nil, messages: Int64? = nil) {
     self.bytes = bytes
     self.messages = messages
+  }
+}
+
+/// What of a backup is restored, as the administrator wrote it.
+package struct RestoreText: Codable, Hashable, Sendable {
+  package var account: String
+  package var mailbox: String?
+  package var uid: UInt32?
+  package var destination: String?
+  package var isDryRun: Bool
+  package init(
+    account: String, mailbox: String? = nil, uid: UInt32? = nil, destination: String? = nil, isDryRun: Bool = false
+  ) {
+    self.account = account
+    self.mailbox = mailbox
+    self.uid = uid
+    self.destination = destination
+    self.isDryRun = isDryRun
   }
 }
 
@@ -58,6 +80,9 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case verification(VerificationReport)
   case repair(RepairReport)
   case searchIndex(SearchIndexSummary)
+  case backup(BackupReport)
+  case restoredStore(WholeRestoreReport)
+  case restoredMessages(RestoreReport)
   case failed(String)
 }
 

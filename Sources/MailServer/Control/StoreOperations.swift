@@ -2,6 +2,12 @@ package import Logging
 package import MailStore
 package import MessageFormat
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What is done with the store as a whole.
 extension Administration {
   /// Beside a server that works, when nobody asks for more or less.
@@ -19,6 +25,65 @@ extension Administration {
       "store_verified", metadata: ["findings": "\(report.counts.values.reduce(0, +))", "damage": "\(report.hasDamage)"])
     return .verification(report)
   }
+
+  func backUpStore(
+    to directory: String, verifies: Bool, octetsPerSecond: Int64?, _ progress: @escaping ProgressHandler
+  ) async throws(Refusal) -> AdministrativeReply {
+    let options = BackupOptions(
+      verifies: verifies, octetsPerSecond: octetsPerSecond, version: martletVersion, hostname: machineName())
+    let report: BackupReport
+    do throws(StoreError) {
+      report = try await store.backUp(to: directory, options: options, progress: progress)
+    } catch .deviceFull {
+      throw Refusal("backup to \(directory): there is no space left; the backup of before is as good as it was")
+    } catch {
+      throw Refusal("backup to \(directory): \(error.inWords)")
+    }
+    logger.notice(
+      "store_backed_up",
+      metadata: [
+        "directory": "\(report.directory)", "messages": "\(report.messages)", "octets": "\(report.octets)",
+        "copied": "\(report.copiedOctets)", "sound": "\(report.isSound)",
+      ])
+    return .backup(report)
+  }
+
+  func restoreMessages(
+    _ text: RestoreText, from directory: String, _ progress: @escaping ProgressHandler
+  ) async throws(Refusal) -> AdministrativeReply {
+    let address = try address(text.account)
+    let selection = RestoreSelection(
+      account: address, mailbox: try text.mailbox.map(mailboxName), uid: text.uid.map { UID(rawValue: $0) },
+      destination: try text.destination.map(mailboxName), isDryRun: text.isDryRun)
+    let report: RestoreReport
+    do throws(StoreError) {
+      report = try await store.restore(selection, from: directory, progress: progress)
+    } catch {
+      switch error {
+      case .accountNotFound: throw Refusal("the backup has no account \(address)")
+      case .mailboxNotFound: throw Refusal("the backup has no mailbox \(text.mailbox ?? "") of \(address)")
+      case .messageNotFound: throw Refusal("the backup has no UID \(text.uid ?? 0) in \(text.mailbox ?? "")")
+      case .overQuota: throw Refusal("\(address) is over quota: raise it and restore again, what is there stays single")
+      default: throw Refusal("restore from \(directory): \(error.inWords)")
+      }
+    }
+    if !report.isDryRun {
+      logger.notice(
+        "messages_restored", metadata: ["user": "\(address)", "messages": "\(report.restored)", "from": "\(directory)"])
+    }
+    return .restoredMessages(report)
+  }
+
+  private func mailboxName(_ text: String) throws(Refusal) -> MailboxName {
+    guard let name = MailboxName(text) else { throw Refusal("\(quoted(text)) is not the name of a mailbox") }
+    return name
+  }
+}
+
+private func machineName() -> String? {
+  var name = [CChar](repeating: 0, count: 256)
+  guard gethostname(&name, name.count - 1) == 0 else { return nil }
+  return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 extension VerificationReport {
@@ -75,5 +140,24 @@ package func repairStore(
     return .failed("\(dataDirectory): \(text)")
   } catch {
     return .failed("\(dataDirectory): \(error.inWords)")
+  }
+}
+
+/// Brings back all of a store from the backup in `directory`, into a data directory that no server holds: what the door
+/// leads to is not there yet.
+/// - Parameter replaces: a store that is there is moved aside.
+package func restoreStore(
+  from directory: String, to dataDirectory: String, replaces: Bool, clock: WallClock,
+  progress: @escaping ProgressHandler = { _ in }
+) async -> AdministrativeReply {
+  do throws(StoreError) {
+    let restore = WholeRestore(from: directory, to: dataDirectory, replaces: replaces, clock: clock)
+    return .restoredStore(try await restore.run(progress: progress))
+  } catch .locked {
+    return .failed("a server holds \(dataDirectory): stop it first, or restore one --account into it while it runs")
+  } catch .corrupt(let text) {
+    return .failed(text)
+  } catch {
+    return .failed("restore to \(dataDirectory): \(error.inWords)")
   }
 }

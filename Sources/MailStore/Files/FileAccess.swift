@@ -59,6 +59,7 @@ struct FileAccess: Sendable {
   }
 
   func remove(_ path: String) { unlink(path) }
+  func removeDirectory(_ path: String) { rmdir(path) }
 
   /// Makes the names in a directory durable: files made, renamed, removed.
   func flushDirectory(_ path: String) throws(FileError) {
@@ -89,6 +90,7 @@ struct FileAccess: Sendable {
   }
 
   func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
 }
 
 /// An open file, closed with its last reference. Safe from any thread: all access names its offset.

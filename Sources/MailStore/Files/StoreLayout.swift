@@ -12,6 +12,9 @@ struct StoreLayout: Sendable {
   /// While a repair builds it.
   var newDatabase: String { "\(root)/store.db.new" }
   var searchIndex: String { "\(root)/search.db" }
+  /// While a restore brings its files here. Nobody opens a store that has one of these.
+  var restoring: StoreLayout { StoreLayout(root: "\(root)/restore.new") }
+  var placing: StoreLayout { StoreLayout(root: "\(root)/restore.placing") }
   var lock: String { "\(root)/lock" }
   var packs: String { "\(root)/packs" }
   var large: String { "\(root)/large" }

@@ -56,6 +56,13 @@ struct PackScanner {
     self.stamp = stamp
   }
 
+  /// Whether the pack is of the time of stamps.
+  static func isStamped(_ file: File) -> Bool {
+    var scanner = PackScanner(file, end: file.size, stamp: nil)
+    guard case .record(let record)? = scanner.next() else { return true }
+    return record.stamp != nil
+  }
+
   mutating func next() -> Item? {
     guard position < end else { return nil }
     if let record = record(at: position) {

@@ -55,7 +55,7 @@ extension StoreVerifier {
       report.add(
         .packCutOff, "pack \(segment)", "has \(size) octets; \(end) were committed")
     }
-    var scanner = PackScanner(file, end: min(size, end), stamp: isStamped(file) ? start.stamp : nil)
+    var scanner = PackScanner(file, end: min(size, end), stamp: PackScanner.isStamped(file) ? start.stamp : nil)
     var records: [PackScanner.Record] = []
     var position: Int64 = 0
     while let item = scanner.next() {
@@ -87,13 +87,6 @@ extension StoreVerifier {
     var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
     guard case .record(let record)? = scanner.next() else { return false }
     return record.header.kind == .beginning && record.stamp == stamp
-  }
-
-  /// Whether the pack is of the time of stamps.
-  private func isStamped(_ file: File) -> Bool {
-    var scanner = PackScanner(file, end: file.size, stamp: nil)
-    guard case .record(let record)? = scanner.next() else { return true }
-    return record.stamp != nil
   }
 
   private mutating func compare(_ records: [PackScanner.Record], of segment: Int64) throws(StoreError) {

@@ -1,5 +1,4 @@
 import SQLite
-import Synchronization
 
 /// A verification on a thread and a connection of its own.
 struct VerificationTask {
@@ -7,37 +6,18 @@ struct VerificationTask {
   let files: FileAccess
   let options: VerificationOptions
 
-  /// Whoever waits for progress is not left without news for longer than this.
-  private static let heartbeat = Duration.seconds(10)
-
   func run(_ progress: @escaping ProgressHandler) async throws(StoreError) -> VerificationReport {
-    let path = layout.database
-    let pool = WorkerPool(threads: 1) { try? Database(path: path, access: .reading) }
-    let isCancelled = ClosedFlag()
-    let latest = Mutex<OperationProgress?>(nil)
-    let report: @Sendable (OperationProgress) -> Void = { news in
-      latest.withLock { $0 = news }
-      progress(news)
-    }
-    // Some steps of SQLite take long and tell nothing.
-    let repeater = Task {
-      while (try? await Task.sleep(for: Self.heartbeat)) != nil {
-        if let news = latest.withLock({ $0 }) { progress(news) }
+    try await onOwnThread(progress) { (isCancelled, progress) throws(StoreError) in
+      let database: Database
+      do throws(SQLiteError) {
+        database = try Database(path: layout.database, access: .reading)
+      } catch {
+        throw .inputOutput("store.db cannot be opened")
       }
+      var verifier = StoreVerifier(
+        database: database, layout: layout, files: files, options: options, isCancelled: isCancelled, progress: progress
+      )
+      return try verifier.run()
     }
-    let result: Result<VerificationReport, StoreError> = await withTaskCancellationHandler {
-      await pool.run { [self] database in
-        guard let database else { return .failure(.inputOutput("store.db cannot be opened")) }
-        var verifier = StoreVerifier(
-          database: database, layout: layout, files: files, options: options,
-          isCancelled: { isCancelled.value }, progress: report)
-        do throws(StoreError) { return .success(try verifier.run()) } catch { return .failure(error) }
-      }
-    } onCancel: {
-      isCancelled.set()
-    }
-    repeater.cancel()
-    await pool.stop()
-    return try result.get()
   }
 }

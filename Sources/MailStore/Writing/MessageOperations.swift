@@ -8,7 +8,7 @@ extension WriteContext {
     _ = try self.account(account)
     guard let found = try mailbox(named: name, of: account) else { throw .mailboxNotFound }
     guard found.isSelectable else { throw .mailboxNotSelectable }
-    let sizes = messages.map { Int64($0.body.size) }
+    let sizes = messages.map { Int64($0.prefix.count + $0.body.size) }
     try checkQuota(of: account, bytes: sizes.reduce(0, +), messages: Int64(messages.count))
     var mailbox = found
     let modSequence = mailbox.highestModSequence.next
@@ -19,17 +19,18 @@ extension WriteContext {
       let body = newID()
       let email = EmailID(rawValue: newID())
       let thread = try thread(of: email, message.body.references, in: account)
+      let size = message.prefix.count + message.body.size
       let uid = try addEntry(
-        to: &mailbox, email: email, flags: flags, modSequence: modSequence, size: Int64(message.body.size), saved: now)
+        to: &mailbox, email: email, flags: flags, modSequence: modSequence, size: Int64(size), saved: now)
       try insertMessage(
-        email, account: account, body: body, thread: thread, size: message.body.size, date: message.internalDate,
-        prefix: [], entries: 1)
+        email, account: account, body: body, thread: thread, size: size, date: message.internalDate,
+        prefix: message.prefix, entries: 1)
       try store(
         message.body, as: body,
         placements: [
           placement(
             mailbox, uid: uid, modSequence: modSequence, flags: flags, email: email, thread: thread,
-            date: message.internalDate, saved: now, prefix: [])
+            date: message.internalDate, saved: now, prefix: message.prefix)
         ])
       states.append(FlagState(uid: uid, flags: flags, modSequence: modSequence))
     }
