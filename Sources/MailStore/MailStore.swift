@@ -13,12 +13,14 @@ package struct StoreOptions: Sendable {
   package var indexBudget: Int
   /// A pack beyond this is left for a new one, in octets.
   package var packSize: Int
+  /// How long what was deleted can be restored.
+  package var keepDeleted: Duration
   /// Tests make file operations fail: the error number to fail with, or 0.
   package var fault: (@Sendable (FileOperation) -> Int32)?
   package init(
     clock: WallClock = .system, logger: Logger = Logger(label: "store"), stagingBudget: Int = 64 << 20,
     largeBodyThreshold: Int = 1 << 20, indexBudget: Int = 64 << 20, packSize: Int = 64 << 20,
-    fault: (@Sendable (FileOperation) -> Int32)? = nil
+    keepDeleted: Duration = .seconds(30 * 86_400), fault: (@Sendable (FileOperation) -> Int32)? = nil
   ) {
     self.clock = clock
     self.logger = logger
@@ -26,6 +28,7 @@ package struct StoreOptions: Sendable {
     self.largeBodyThreshold = largeBodyThreshold
     self.indexBudget = indexBudget
     self.packSize = packSize
+    self.keepDeleted = keepDeleted
     self.fault = fault
   }
 }
@@ -47,8 +50,12 @@ package final class MailStore: Sendable {
   private let isClosed = ClosedFlag()
   private let layout: StoreLayout
   private let files: FileAccess
+  private let clock: WallClock
+  private let keepDeleted: Duration
 
-  private init(_ parts: OpenedStore) {
+  private init(_ parts: OpenedStore, _ options: StoreOptions) {
+    clock = options.clock
+    keepDeleted = options.keepDeleted
     layout = parts.layout
     files = parts.files
     writer = parts.writer
@@ -84,7 +91,7 @@ package final class MailStore: Sendable {
       }
     }
     do throws(StoreError) {
-      return MailStore(try result.get())
+      return MailStore(try result.get(), options)
     } catch {
       filePool.requestStop()
       throw error
@@ -345,6 +352,97 @@ package final class MailStore: Sendable {
   {
     try await writer.run { (context) throws(StoreError) in
       try context.moveEntries(uids, from: source, to: destination, of: account)
+    }
+  }
+
+  // MARK: Deleted messages
+
+  /// What can be restored, the last deleted first, at most `limit`.
+  /// - Parameters:
+  ///   - mailbox: only what was deleted from a mailbox that had the name then or has it now.
+  ///   - since: only what was deleted then or later.
+  package func deletedMessages(
+    of account: AccountID, in mailbox: MailboxName? = nil, since: Timestamp? = nil, limit: Int
+  ) async throws(StoreError) -> [ListedMessage] {
+    try await read { (database) throws(StoreError) in
+      guard try database.accountExists(account) else { throw .accountNotFound }
+      return try database.deletedMessages(of: account, in: mailbox, since: since, limit: limit)
+    }
+  }
+
+  /// The newest messages of a mailbox, at most `limit`.
+  package func messages(of account: AccountID, in name: MailboxName, limit: Int) async throws(StoreError)
+    -> [ListedMessage]
+  {
+    try await read { (database) throws(StoreError) in
+      guard let mailbox = try database.mailbox(named: name, of: account) else { throw .mailboxNotFound }
+      return try database.messages(in: mailbox, limit: limit)
+    }
+  }
+
+  /// Brings deleted messages back beside what is there, with their flags less `\Deleted` and new UIDs: each into the
+  /// mailbox it was in, made again if it is gone, or all into `destination`. Counts towards the quota, and is not
+  /// refused for it. Returns those that are back; what is no longer among the deleted is left out.
+  /// - Parameter progress: told after each of the commits, of which a long list needs several.
+  package func restore(
+    _ selection: DeletedSelection, of account: AccountID, into destination: MailboxName? = nil,
+    progress: ProgressHandler = { _ in }
+  ) async throws(StoreError) -> [RestoredMessage] {
+    let keys = try await read { (database) throws(StoreError) in
+      guard try database.accountExists(account) else { throw .accountNotFound }
+      return try database.deletedKeys(selection, of: account)
+    }
+    var restored: [RestoredMessage] = []
+    var position = 0
+    while position < keys.count {
+      let piece = Array(keys[position..<min(position + Self.restoredAtOnce, keys.count)])
+      restored += try await writer.run { (context) throws(StoreError) in
+        try context.restore(piece, of: account, into: destination)
+      }
+      position += piece.count
+      progress(
+        OperationProgress(phase: "restoring", done: Int64(position), total: Int64(keys.count), unit: .messages))
+    }
+    return restored
+  }
+
+  private static let restoredAtOnce = 500
+
+  /// Takes away for good what was deleted longer ago than it is kept. In small steps, between which others write.
+  package func purgeDeleted() async throws(StoreError) -> PurgeSummary {
+    let kept = keepDeleted.components
+    let limit = clock.now().microseconds - (kept.seconds * 1_000_000 + kept.attoseconds / 1_000_000_000_000)
+    var summary = PurgeSummary()
+    let accounts = try await read { (database) throws(StoreError) in try database.accountsToPurge(upTo: limit) }
+    for account in accounts {
+      while true {
+        let piece = try await writer.run { (context) throws(StoreError) in
+          try context.purge(upTo: limit, of: account)
+        }
+        if piece.isLast { break }
+        summary.entries += piece.entries
+        summary.messages += piece.messages
+        summary.octets += piece.octets
+        if !piece.large.isEmpty { try await removeLarge(piece.large) }
+      }
+    }
+    return summary
+  }
+
+  /// A crash before the end leaves it to the next start.
+  private func removeLarge(_ bodies: [Int64]) async throws(StoreError) {
+    let (layout, files) = (layout, files)
+    let result: Result<Void, StoreError> = await filePool.run { _ in
+      for body in bodies { files.remove(layout.large(body)) }
+      do throws(FileError) {
+        return .success(try files.flushDirectory(layout.large))
+      } catch {
+        return .failure(error.storeError)
+      }
+    }
+    try result.get()
+    try await writer.run { (context) throws(StoreError) in
+      for body in bodies { try context.database.change("DELETE FROM purged_large WHERE body = ?", .integer(body)) }
     }
   }
 

@@ -28,6 +28,7 @@ struct StoreDump: Equatable {
       ("bodies", "SELECT id, size, checksum, structure FROM bodies ORDER BY id"),
       ("messages", "SELECT * FROM messages ORDER BY id"),
       ("entries", "SELECT * FROM entries ORDER BY mailbox, uid"),
+      ("deleted_entries", "SELECT * FROM deleted_entries ORDER BY account, deleted_at, mailbox, uid"),
       ("vanished", "SELECT * FROM vanished ORDER BY mailbox, modseq, first"),
       // The hashes have a key that is drawn anew.
       ("threads", "SELECT account, thread, count(*) FROM threads GROUP BY account, thread ORDER BY account, thread"),

@@ -66,6 +66,7 @@ struct StoreVerifier {
       try checkMessages(start)
       try checkDirectory(start)
       try checkAccounts()
+      try checkDeletedEntries()
       try checkLeftovers(start)
     } catch {
       switch error {
