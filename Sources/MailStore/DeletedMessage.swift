@@ -57,10 +57,13 @@ package struct RestoredMessage: Sendable {
 }
 
 /// What a purge has taken away for good.
-package struct PurgeSummary: Hashable, Sendable {
+package struct PurgeSummary: Sendable {
   /// Deleted entries that can no longer be restored.
   package var entries = 0
   package var messages = 0
   /// Of bodies that no message has any more.
   package var octets: Int64 = 0
+  package init() {}
+
+  package var isEmpty: Bool { entries == 0 && messages == 0 }
 }

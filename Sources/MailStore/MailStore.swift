@@ -408,14 +408,15 @@ package final class MailStore: Sendable {
 
   private static let restoredAtOnce = 500
 
-  /// Takes away for good what was deleted longer ago than it is kept. In small steps, between which others write.
+  /// Takes away for good what was deleted longer ago than it is kept. In small steps, between which others write; ends
+  /// early where the task is cancelled.
   package func purgeDeleted() async throws(StoreError) -> PurgeSummary {
     let kept = keepDeleted.components
     let limit = clock.now().microseconds - (kept.seconds * 1_000_000 + kept.attoseconds / 1_000_000_000_000)
     var summary = PurgeSummary()
     let accounts = try await read { (database) throws(StoreError) in try database.accountsToPurge(upTo: limit) }
     for account in accounts {
-      while true {
+      while !Task.isCancelled {
         let piece = try await writer.run { (context) throws(StoreError) in
           try context.purge(upTo: limit, of: account)
         }

@@ -64,6 +64,8 @@ enum MartletJSON {
     case .aliases(let aliases): json(aliases)
     case .verification(let report): json(report)
     case .repair(let report): json(report)
+    case .messages(let list): json(list)
+    case .restored(let report): json(report)
     case .failed(let text): failure(text)
     }
   }
@@ -89,6 +91,8 @@ func printReply(_ reply: AdministrativeReply) {
     for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
   case .verification(let report): for line in lines(of: report) { say(line) }
   case .repair(let report): for line in lines(of: report) { say(line) }
+  case .messages(let list): for line in lines(of: list) { say(line) }
+  case .restored(let report): for line in lines(of: report) { say(line) }
   case .failed(let text): complain(text)
   }
 }

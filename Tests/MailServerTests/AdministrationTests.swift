@@ -58,6 +58,36 @@ import Testing
     (.addAlias(pattern: "x@elsewhere.test", targets: ["bob@example.org"]), "failed: elsewhere.test is not a domain"),
     (.addAlias(pattern: "x@example.org", targets: []), "failed: an alias needs"),
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
+    (
+      .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 10), "messages []"
+    ),
+    (
+      .listMessages(address: "alice@example.org", mailbox: "Nowhere", isDeleted: false, limit: 10),
+      "failed: account alice@example.org: not found"
+    ),
+    (
+      .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 0), "failed: a list has 1 to"
+    ),
+    (
+      .restoreMessages(address: "alice@example.org", ids: ["1.x"], mailbox: nil, since: nil, into: nil),
+      "failed: \"1.x\" is not an ID"
+    ),
+    (
+      .restoreMessages(address: "alice@example.org", ids: ["1.7"], mailbox: nil, since: nil, into: nil),
+      "failed: not among the deleted messages of alice@example.org: 1.7"
+    ),
+    (
+      .restoreMessages(address: "alice@example.org", ids: ["1.7"], mailbox: "INBOX", since: nil, into: nil),
+      "failed: name the messages by their IDs, or a mailbox"
+    ),
+    (
+      .restoreMessages(address: "alice@example.org", ids: [], mailbox: "INBOX", since: "May", into: nil),
+      "failed: \"May\" is not a day"
+    ),
+    (
+      .restoreMessages(address: "alice@example.org", ids: [], mailbox: "INBOX", since: "2026-01-01", into: nil),
+      "restored 0, not found 0"
+    ),
     (.removeDomain("example.org"), "failed: domain example.org: accounts or aliases are still in it"),
     (.removeAlias("@example.org"), "done: alias @example.org removed"),
     (.removeAlias("info@example.org"), "done: alias info@example.org removed"),
@@ -188,6 +218,9 @@ extension AdministrativeReply {
       password.count == 24 ? "app password for \(label)" : "a strange app password"
     case .verification(let report): "verification: \(report.accounts) accounts, \(report.findings.count) findings"
     case .repair(let report): "repair: \(report.outcome.rawValue)"
+    case .messages(let list):
+      "messages [\(list.messages.map { "\($0.mailbox)/\($0.subject)" }.joined(separator: " "))]"
+    case .restored(let report): "restored \(report.restored.count), not found \(report.notFound.count)"
     case .aliases(let aliases):
       "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
     }

@@ -417,7 +417,7 @@ struct RepairTests {
     let database = try Database(path: store.path + "/store.db", access: .writing)
     try database.run("DELETE FROM sealed_packs")
     try database.run("DELETE FROM state WHERE name IN ('pack_stamp', 'packs_tell_all')")
-    try database.execute("PRAGMA user_version = 1")
+    try database.execute("DROP TABLE deleted_entries; DROP TABLE purged_large; PRAGMA user_version = 1")
     let packs = try store.packs
     for pack in packs {
       let bytes = try store.bytes(of: store.pack(pack))

@@ -33,7 +33,8 @@ struct StoreDump: Equatable {
       // The hashes have a key that is drawn anew.
       ("threads", "SELECT account, thread, count(*) FROM threads GROUP BY account, thread ORDER BY account, thread"),
     ]
-    for (name, sql) in queries {
+    let hasDeleted = try database.first("SELECT 1 FROM sqlite_master WHERE name = 'deleted_entries'") { _ in true }
+    for (name, sql) in queries where name != "deleted_entries" || hasDeleted != nil {
       var rows: [String] = []
       try database.forEach(sql) { row in
         rows.append((0..<row.columnCount).map { "\(row.value($0))" }.joined(separator: " "))

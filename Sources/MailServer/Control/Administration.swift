@@ -90,6 +90,10 @@ package struct Administration: Sendable {
           .sorted { $0.pattern < $1.pattern })
     case .verifyStore(let isThorough, let octetsPerSecond):
       return try await verifyStore(isThorough: isThorough, octetsPerSecond: octetsPerSecond, progress)
+    case .listMessages(let address, let mailbox, let isDeleted, let limit):
+      return try await listMessages(of: address, in: mailbox, isDeleted: isDeleted, limit: limit)
+    case .restoreMessages(let address, let ids, let mailbox, let since, let into):
+      return try await restoreMessages(of: address, ids: ids, in: mailbox, since: since, into: into, progress)
     }
   }
 }
@@ -186,7 +190,7 @@ extension Administration {
       quota: QuotaText(bytes: account.quota.bytes, messages: account.quota.messages))
   }
 
-  private func account(_ text: String) throws(Refusal) -> Account {
+  func account(_ text: String) throws(Refusal) -> Account {
     guard let account = store.directory.account(login: try address(text).description) else {
       throw Refusal("there is no account \(text)")
     }

@@ -29,6 +29,11 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number, as
   /// many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
+
+  /// Of one mailbox or all, the newest first; with `isDeleted`, those that can be restored.
+  case listMessages(address: String, mailbox: String?, isDeleted: Bool, limit: Int)
+  /// Either by their IDs, or all of a mailbox that were deleted since a day (`2026-05-17`, UTC).
+  case restoreMessages(address: String, ids: [String], mailbox: String?, since: String?, into: String?)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -55,6 +60,8 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case aliases([AliasSummary])
   case verification(VerificationReport)
   case repair(RepairReport)
+  case messages(MessageList)
+  case restored(RestoreReport)
   case failed(String)
 }
 
