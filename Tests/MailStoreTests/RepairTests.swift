@@ -399,9 +399,9 @@ struct RepairTests {
 
       // With a sound store.db that was not opened yet, a repair would know less than that.
       await #expect(throws: StoreError.self) { _ = try await StoreRepair.prepare(at: store.path) }
-      #expect(try verify(store.path).findings == [])
       let opened = try await MailStore.open(at: store.path)
       await opened.close()
+      #expect(try verify(store.path).findings == [])
       expectSame(try StoreDump(store.path), before)
       store.removeDatabase()
       let rebuilt = try await repair(store.path)
