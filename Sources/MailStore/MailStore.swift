@@ -15,12 +15,15 @@ package struct StoreOptions: Sendable {
   package var packSize: Int
   /// How long new messages wait for others to be put into the search index together with.
   package var searchIndexDelay: Duration
+  /// How long what was deleted can be restored.
+  package var keepDeleted: Duration
   /// Tests make file operations fail: the error number to fail with, or 0.
   package var fault: (@Sendable (FileOperation) -> Int32)?
   package init(
     clock: WallClock = .system, logger: Logger = Logger(label: "store"), stagingBudget: Int = 64 << 20,
     largeBodyThreshold: Int = 1 << 20, indexBudget: Int = 64 << 20, packSize: Int = 64 << 20,
-    searchIndexDelay: Duration = .seconds(2), fault: (@Sendable (FileOperation) -> Int32)? = nil
+    keepDeleted: Duration = .seconds(30 * 86_400), searchIndexDelay: Duration = .seconds(2),
+    fault: (@Sendable (FileOperation) -> Int32)? = nil
   ) {
     self.clock = clock
     self.logger = logger
@@ -29,6 +32,7 @@ package struct StoreOptions: Sendable {
     self.indexBudget = indexBudget
     self.packSize = packSize
     self.searchIndexDelay = searchIndexDelay
+    self.keepDeleted = keepDeleted
     self.fault = fault
   }
 }
@@ -54,8 +58,10 @@ package final class MailStore: Sendable {
   let clock: WallClock
   /// Whoever removes packs or large files asks here first.
   let holds = FileHolds()
+  private let keepDeleted: Duration
 
-  private init(_ parts: OpenedStore) {
+  private init(_ parts: OpenedStore, _ options: StoreOptions) {
+    keepDeleted = options.keepDeleted
     layout = parts.layout
     files = parts.files
     clock = parts.clock
@@ -94,7 +100,7 @@ package final class MailStore: Sendable {
       }
     }
     do throws(StoreError) {
-      return MailStore(try result.get())
+      return MailStore(try result.get(), options)
     } catch {
       filePool.requestStop()
       throw error
@@ -382,6 +388,99 @@ package final class MailStore: Sendable {
   {
     try await writer.run { (context) throws(StoreError) in
       try context.moveEntries(uids, from: source, to: destination, of: account)
+    }
+  }
+
+  // MARK: Deleted messages
+
+  /// What can be restored, the last deleted first, at most `limit`.
+  /// - Parameters:
+  ///   - mailbox: only what was deleted from a mailbox that had the name then or has it now.
+  ///   - since: only what was deleted then or later.
+  package func deletedMessages(
+    of account: AccountID, in mailbox: MailboxName? = nil, since: Timestamp? = nil, limit: Int
+  ) async throws(StoreError) -> [ListedMessage] {
+    try await read { (database) throws(StoreError) in
+      guard try database.accountExists(account) else { throw .accountNotFound }
+      return try database.deletedMessages(of: account, in: mailbox, since: since, limit: limit)
+    }
+  }
+
+  /// The newest messages of a mailbox, at most `limit`.
+  package func messages(of account: AccountID, in name: MailboxName, limit: Int) async throws(StoreError)
+    -> [ListedMessage]
+  {
+    try await read { (database) throws(StoreError) in
+      guard let mailbox = try database.mailbox(named: name, of: account) else { throw .mailboxNotFound }
+      return try database.messages(in: mailbox, limit: limit)
+    }
+  }
+
+  /// Brings deleted messages back beside what is there, with their flags less `\Deleted` and new UIDs: each into the
+  /// mailbox it was in, made again if it is gone, or all into `destination`. Counts towards the quota, and is not
+  /// refused for it. Returns those that are back; what is no longer among the deleted is left out.
+  /// - Parameter progress: told after each of the commits, of which a long list needs several.
+  package func restore(
+    _ selection: DeletedSelection, of account: AccountID, into destination: MailboxName? = nil,
+    progress: ProgressHandler = { _ in }
+  ) async throws(StoreError) -> [RestoredMessage] {
+    let keys = try await read { (database) throws(StoreError) in
+      guard try database.accountExists(account) else { throw .accountNotFound }
+      return try database.deletedKeys(selection, of: account)
+    }
+    var restored: [RestoredMessage] = []
+    var position = 0
+    while position < keys.count {
+      let piece = Array(keys[position..<min(position + Self.restoredAtOnce, keys.count)])
+      restored += try await writer.run { (context) throws(StoreError) in
+        try context.restore(piece, of: account, into: destination)
+      }
+      position += piece.count
+      progress(
+        OperationProgress(phase: "restoring", done: Int64(position), total: Int64(keys.count), unit: .messages))
+    }
+    return restored
+  }
+
+  private static let restoredAtOnce = 500
+
+  /// Takes away for good what was deleted longer ago than it is kept. In small steps, between which others write; ends
+  /// early where the task is cancelled.
+  package func purgeDeleted() async throws(StoreError) -> PurgeSummary {
+    let kept = keepDeleted.components
+    let limit = clock.now().microseconds - (kept.seconds * 1_000_000 + kept.attoseconds / 1_000_000_000_000)
+    var summary = PurgeSummary()
+    let accounts = try await read { (database) throws(StoreError) in try database.accountsToPurge(upTo: limit) }
+    for account in accounts {
+      while !Task.isCancelled {
+        let piece = try await writer.run { (context) throws(StoreError) in
+          try context.purge(upTo: limit, of: account)
+        }
+        if piece.isLast { break }
+        summary.entries += piece.entries
+        summary.messages += piece.messages
+        summary.octets += piece.octets
+        if !piece.large.isEmpty { try await removeLarge(piece.large) }
+      }
+    }
+    return summary
+  }
+
+  /// A backup that is being made, or a crash before the end, leaves it to the next start.
+  private func removeLarge(_ bodies: [Int64]) async throws(StoreError) {
+    let (layout, files, holds) = (layout, files, holds)
+    let result: Result<Bool, StoreError> = await filePool.run { _ in
+      guard holds.ifNone({ for body in bodies { files.remove(layout.large(body)) } }) else { return .success(false) }
+      do throws(FileError) {
+        try files.flushDirectory(layout.large)
+        return .success(true)
+      } catch {
+        return .failure(error.storeError)
+      }
+    }
+    guard try result.get() else { return }
+    try await writer.run { (context) throws(StoreError) in
+      for body in bodies { try context.database.change("DELETE FROM purged_large WHERE body = ?", .integer(body)) }
     }
   }
 

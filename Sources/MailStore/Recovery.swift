@@ -13,6 +13,7 @@ struct Recovery {
 
   /// Returns the writer of the active pack.
   func run(_ database: Database, nextID: Int64, stamp: UInt64, packSize: Int64) throws(StoreError) -> PackWriter {
+    try removePurgedLargeBodies(database)
     do throws(FileError) {
       for name in try files.names(in: layout.spool) { files.remove("\(layout.spool)/\(name)") }
       try removeUnnamedLargeBodies(nextID: nextID)
@@ -37,6 +38,15 @@ struct Recovery {
     for name in try files.names(in: layout.large) {
       if let id = Int64(name), id >= nextID { files.remove(layout.large(id)) }
     }
+  }
+
+  private func removePurgedLargeBodies(_ database: Database) throws(StoreError) {
+    var purged: [Int64] = []
+    try database.each("SELECT body FROM purged_large") { purged.append($0.integer(0)) }
+    guard !purged.isEmpty else { return }
+    for body in purged { files.remove(layout.large(body)) }
+    do throws(FileError) { try files.flushDirectory(layout.large) } catch { throw error.storeError }
+    try database.change("DELETE FROM purged_large")
   }
 
   private func cutTail(last: Int64, length: Int64) throws(FileError) -> (segment: Int64, end: Int64) {

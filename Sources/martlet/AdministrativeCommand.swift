@@ -68,6 +68,8 @@ enum MartletJSON {
     case .backup(let report): json(report)
     case .restoredStore(let report): json(report)
     case .restoredMessages(let report): json(report)
+    case .messages(let list): json(list)
+    case .undeleted(let report): json(report)
     case .failed(let text): failure(text)
     }
   }
@@ -97,6 +99,8 @@ func printReply(_ reply: AdministrativeReply) {
   case .backup(let report): for line in lines(of: report) { say(line) }
   case .restoredStore(let report): for line in lines(of: report) { say(line) }
   case .restoredMessages(let report): for line in lines(of: report) { say(line) }
+  case .messages(let list): for line in lines(of: list) { say(line) }
+  case .undeleted(let report): for line in lines(of: report) { say(line) }
   case .failed(let text): complain(text)
   }
 }

@@ -102,6 +102,7 @@ private func differenceLines(_ differences: RepairPlan.Differences) -> [String] 
   count(differences.messagesMissing, "messages that store.db lacks")
   count(differences.messagesNotFound, "messages that only store.db has")
   count(differences.messagesChanged, "messages whose flags store.db has otherwise")
+  count(differences.deletedChanged, "deleted messages of which store.db does not know how to restore them")
   return lines
 }
 

@@ -73,6 +73,36 @@ import Testing
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
     (.searchIndex(rebuild: false), "search index current: 0 of 0"),
     (.searchIndex(rebuild: true), "search index current: 0 of 0"),
+    (
+      .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 10), "messages []"
+    ),
+    (
+      .listMessages(address: "alice@example.org", mailbox: "Nowhere", isDeleted: false, limit: 10),
+      "failed: account alice@example.org: not found"
+    ),
+    (
+      .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 0), "failed: a list has 1 to"
+    ),
+    (
+      .undeleteMessages(address: "alice@example.org", ids: ["1.x"], mailbox: nil, since: nil, into: nil),
+      "failed: \"1.x\" is not an ID"
+    ),
+    (
+      .undeleteMessages(address: "alice@example.org", ids: ["1.7"], mailbox: nil, since: nil, into: nil),
+      "failed: not among the deleted messages of alice@example.org: 1.7"
+    ),
+    (
+      .undeleteMessages(address: "alice@example.org", ids: ["1.7"], mailbox: "INBOX", since: nil, into: nil),
+      "failed: name the messages by their IDs, or a mailbox"
+    ),
+    (
+      .undeleteMessages(address: "alice@example.org", ids: [], mailbox: "INBOX", since: "May", into: nil),
+      "failed: \"May\" is not a day"
+    ),
+    (
+      .undeleteMessages(address: "alice@example.org", ids: [], mailbox: "INBOX", since: "2026-01-01", into: nil),
+      "restored 0, not found 0"
+    ),
     (.removeDomain("example.org"), "failed: domain example.org: accounts or aliases are still in it"),
     (.removeAlias("@example.org"), "done: alias @example.org removed"),
     (.removeAlias("info@example.org"), "done: alias info@example.org removed"),
@@ -217,6 +247,9 @@ extension AdministrativeReply {
     case .backup(let report): "backup: \(report.accounts) accounts"
     case .restoredStore: "restored"
     case .restoredMessages(let report): "restored: \(report.restored)"
+    case .messages(let list):
+      "messages [\(list.messages.map { "\($0.mailbox)/\($0.subject)" }.joined(separator: " "))]"
+    case .undeleted(let report): "restored \(report.restored.count), not found \(report.notFound.count)"
     case .aliases(let aliases):
       "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
     case .searchIndex(let index):

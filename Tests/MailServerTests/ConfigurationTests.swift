@@ -48,6 +48,7 @@ import Testing
     ),
     ("log: info\n", ["f:1:6: log: expected keys and values"]),
     ("limits:\n  stop_within: 2h\n", ["f:2:16: limits.stop_within: expected a time from 1s to 10m, not \"2h\""]),
+    ("store:\n  keep_deleted: 0d\n", ["f:2:17: store.keep_deleted: expected a time from 1h to 36500d, not \"0d\""]),
     ("log:\n  trace: perhaps\n", ["f:2:10: log.trace: expected true or false, not \"perhaps\""]),
   ]
 

@@ -78,6 +78,9 @@ struct LivedInStore {
     let archive = try await store.mailbox(named: "Archive", of: bob)!
     for number in 0..<8 { try await fixture.append(mail("b\(number)"), to: "Archive", of: bob) }
     _ = try await store.expunge(in: archive.id, uids: [1, 2, 3, 5], onlyDeleted: false)
+    _ = try await store.restore(.mailbox("Archive", since: nil), of: bob)
+    _ = try await store.expunge(in: archive.id, uids: [6, 9], onlyDeleted: false)
+    _ = try await store.restore(.mailbox("Old", since: nil), of: alice, into: "New")
     try await store.removeAccount(carol)
     _ = try await fixture.addAccount("carol")
     for number in 0..<6 { try await fixture.append(mail("last \(number)"), of: alice) }

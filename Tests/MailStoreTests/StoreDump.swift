@@ -28,11 +28,13 @@ struct StoreDump: Equatable {
       ("bodies", "SELECT id, size, checksum, structure FROM bodies ORDER BY id"),
       ("messages", "SELECT * FROM messages ORDER BY id"),
       ("entries", "SELECT * FROM entries ORDER BY mailbox, uid"),
+      ("deleted_entries", "SELECT * FROM deleted_entries ORDER BY account, deleted_at, mailbox, uid"),
       ("vanished", "SELECT * FROM vanished ORDER BY mailbox, modseq, first"),
       // The hashes have a key that is drawn anew.
       ("threads", "SELECT account, thread, count(*) FROM threads GROUP BY account, thread ORDER BY account, thread"),
     ]
-    for (name, sql) in queries {
+    let hasDeleted = try database.first("SELECT 1 FROM sqlite_master WHERE name = 'deleted_entries'") { _ in true }
+    for (name, sql) in queries where name != "deleted_entries" || hasDeleted != nil {
       var rows: [String] = []
       try database.forEach(sql) { row in
         rows.append((0..<row.columnCount).map { "\(row.value($0))" }.joined(separator: " "))

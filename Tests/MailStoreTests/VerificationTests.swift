@@ -33,7 +33,7 @@ struct VerificationTests {
     Harm("UPDATE mailboxes SET messages = messages + 1 WHERE name = 'Archive'", [.mailboxCounters]),
     Harm("UPDATE mailboxes SET unseen = 0, size = size - 1 WHERE name = 'INBOX'", [.mailboxCounters]),
     Harm("UPDATE mailboxes SET deleted = 7", [.mailboxCounters]),
-    Harm("UPDATE mailboxes SET uid_next = 2 WHERE name = 'Archive'", [.entry, .vanished]),
+    Harm("UPDATE mailboxes SET uid_next = 2 WHERE name = 'Archive'", [.entry, .vanished, .deletedEntry]),
     Harm("UPDATE mailboxes SET modseq = 1 WHERE name = 'Everything'", [.entry]),
     Harm("UPDATE mailboxes SET first_recent = uid_next + 1", [.mailbox]),
     Harm("UPDATE mailboxes SET uid_validity = 0 WHERE name = 'Junk'", [.mailbox]),
@@ -66,6 +66,14 @@ struct VerificationTests {
     Harm("UPDATE accounts SET domain = 'not a domain' WHERE local_part = 'bob'", [.account, .database]),
     Harm("UPDATE aliases SET targets = 'zoe@example.test'", []),
     Harm("DELETE FROM domains", [.database]),
+    Harm("DELETE FROM deleted_entries", []),
+    Harm("UPDATE deleted_entries SET message = 1", [.deletedEntry]),
+    Harm("UPDATE deleted_entries SET account = account + 1000, flags = 64, name = 'a//b'", [.deletedEntry]),
+    Harm(
+      """
+      INSERT INTO deleted_entries SELECT m.account, 5, e.mailbox, e.uid, 'INBOX', e.message, 0, NULL FROM entries e
+      JOIN messages m ON m.id = e.message
+      """, [.deletedEntry]),
   ]
 
   @Test(arguments: harms)

@@ -15,6 +15,8 @@ package struct Configuration: Sendable {
   /// PEM file of the authorities whose client certificates log in by SASL EXTERNAL. Nil: clients are not asked for one.
   package var clientAuthorities: String?
   package var limits = ServerLimits()
+  /// How long deleted messages can be restored.
+  package var keepDeleted: Duration = .seconds(30 * 86_400)
   package var log = LogSettings()
 
   package init() {}

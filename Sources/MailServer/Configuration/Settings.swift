@@ -146,6 +146,18 @@ enum Settings {
       },
       values: { ["\($0.limits.stopWithin.components.seconds)s"] }),
     Setting(
+      path: "store.keep_deleted",
+      about: [
+        "How long expunged messages and those of deleted mailboxes can be brought back by martlet message restore; after",
+        "that they are removed for good (h for hours, d for days).",
+      ],
+      example: "30d",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.keepDeleted = try longDuration(text)
+      },
+      values: { [shownLongDuration($0.keepDeleted)] }),
+    Setting(
       path: "log.level",
       about: ["The least serious events to log: debug, info, notice, warning, error."],
       example: "info",
@@ -244,6 +256,20 @@ private func duration(_ text: String) throws(EntryProblem) -> Duration {
     (1...600).contains(count * unit)
   else { throw EntryProblem(expected: "a time from 1s to 10m, not \(quoted(text))") }
   return .seconds(count * unit)
+}
+
+private func longDuration(_ text: String) throws(EntryProblem) -> Duration {
+  let digits = text.prefix { $0.isASCII && $0.isNumber }
+  let units: [String: Int64] = ["h": 1, "d": 24]
+  guard let count = Int64(digits), let unit = units[String(text.dropFirst(digits.count))], count <= 100_000,
+    (1...36_500 * 24).contains(count * unit)
+  else { throw EntryProblem(expected: "a time from 1h to 36500d, not \(quoted(text))") }
+  return .seconds(count * unit * 3_600)
+}
+
+private func shownLongDuration(_ duration: Duration) -> String {
+  let hours = duration.components.seconds / 3_600
+  return hours % 24 == 0 ? "\(hours / 24)d" : "\(hours)h"
 }
 
 private func choice<Value: RawRepresentable>(_ text: String, _ values: [Value]) throws(EntryProblem) -> Value

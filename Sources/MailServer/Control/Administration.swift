@@ -101,6 +101,10 @@ package struct Administration: Sendable {
     case .backUpStore(let directory, let verifies, let octetsPerSecond):
       return try await backUpStore(to: directory, verifies: verifies, octetsPerSecond: octetsPerSecond, progress)
     case .restoreMessages(let directory, let text): return try await restoreMessages(text, from: directory, progress)
+    case .listMessages(let address, let mailbox, let isDeleted, let limit):
+      return try await listMessages(of: address, in: mailbox, isDeleted: isDeleted, limit: limit)
+    case .undeleteMessages(let address, let ids, let mailbox, let since, let into):
+      return try await undeleteMessages(of: address, ids: ids, in: mailbox, since: since, into: into, progress)
     }
   }
 }
@@ -213,7 +217,7 @@ extension Administration {
       quota: QuotaText(bytes: account.quota.bytes, messages: account.quota.messages))
   }
 
-  private func account(_ text: String) throws(Refusal) -> Account {
+  func account(_ text: String) throws(Refusal) -> Account {
     guard let account = store.directory.account(login: try address(text).description) else {
       throw Refusal("there is no account \(text)")
     }

@@ -35,6 +35,11 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case backUpStore(directory: String, verifies: Bool, octetsPerSecond: Int64?)
   /// Appends what is missing from the backup in a directory, given by its absolute path.
   case restoreMessages(directory: String, RestoreText)
+
+  /// Of one mailbox or all, the newest first; with `isDeleted`, those that can be restored.
+  case listMessages(address: String, mailbox: String?, isDeleted: Bool, limit: Int)
+  /// Either by their IDs, or all of a mailbox that were deleted since a day (`2026-05-17`, UTC).
+  case undeleteMessages(address: String, ids: [String], mailbox: String?, since: String?, into: String?)
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -83,6 +88,8 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case backup(BackupReport)
   case restoredStore(WholeRestoreReport)
   case restoredMessages(RestoreReport)
+  case messages(MessageList)
+  case undeleted(UndeleteReport)
   case failed(String)
 }
 

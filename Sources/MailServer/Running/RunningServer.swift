@@ -31,6 +31,7 @@ package final class RunningServer: Sendable {
   private let output: LogOutput
   private let logger: Logger
   private let configuration: Mutex<Configuration>
+  private let housekeeping: Task<Void, Never>
 
   private init(
     plan: ServerPlan, store: MailStore, listeners: [Bound], control: Listener?, tls: TLSServerContext,
@@ -45,6 +46,7 @@ package final class RunningServer: Sendable {
     self.output = output
     logger = output.logger("server")
     configuration = Mutex(plan.configuration)
+    housekeeping = Task { [logger] in await Self.keepHouse(store, logger: logger) }
   }
 
   // MARK: Start
@@ -98,7 +100,8 @@ package final class RunningServer: Sendable {
       return try await MailStore.open(
         at: directory,
         options: StoreOptions(
-          clock: clock, logger: output.logger("store"), stagingBudget: plan.configuration.limits.bodiesInMemory))
+          clock: clock, logger: output.logger("store"), stagingBudget: plan.configuration.limits.bodiesInMemory,
+          keepDeleted: plan.configuration.keepDeleted))
     } catch .locked {
       throw StartupError("another martlet holds \(directory)")
     } catch {
@@ -246,6 +249,25 @@ package final class RunningServer: Sendable {
     }
   }
 
+  private static let housekeepingInterval = Duration.seconds(3_600)
+
+  /// What is due from time to time, beside everything else, until the task is cancelled.
+  private static func keepHouse(_ store: MailStore, logger: Logger) async {
+    repeat {
+      do throws(StoreError) {
+        let purged = try await store.purgeDeleted()
+        guard !purged.isEmpty else { continue }
+        logger.notice(
+          "deleted_purged",
+          metadata: [
+            "entries": "\(purged.entries)", "messages": "\(purged.messages)", "octets": "\(purged.octets)",
+          ])
+      } catch {
+        logger.error("purge_failed", metadata: ["error": "\(error)"])
+      }
+    } while (try? await Task.sleep(for: housekeepingInterval)) != nil
+  }
+
   // MARK: Change
 
   /// Takes over what can change while it runs, and says in the log what needs a restart.
@@ -281,6 +303,8 @@ package final class RunningServer: Sendable {
     logger.notice("stopping", metadata: ["connections": "\(listeners.reduce(0) { $0 + $1.listener.connectionCount })"])
     let limit = configuration.withLock { $0.limits.stopWithin }
     await Self.stop(listeners.map(\.listener) + (control.map { [$0] } ?? []), within: limit)
+    housekeeping.cancel()
+    await housekeeping.value
     await store.close()
     unlink(controlSocketPath(in: plan.configuration.dataDirectory))
     logger.notice("stopped")

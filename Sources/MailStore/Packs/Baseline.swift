@@ -42,6 +42,7 @@ struct Baseline {
       for mailbox in mailboxes { try writeEntries(of: mailbox.id.rawValue, append) }
     }
     try writeDeletions(append)
+    for account in directory.accounts { try writeDeletedEntries(of: account.id.rawValue, append) }
     try append([.baselineEnd(start)])
   }
 
@@ -55,6 +56,25 @@ struct Baseline {
       ) { deletions.append(RecordedDeletion(message: $0.integer(0), time: $0.integer(1))) }
       guard let end = deletions.last?.message else { return }
       try append([.deleted(deletions)])
+      last = end
+    }
+  }
+
+  private func writeDeletedEntries(
+    of account: Int64, _ append: ([RecordedChange]) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    var last = RecordedDeletionKey(time: .min, mailbox: 0, uid: 0)
+    while true {
+      var entries: [RecordedDeletedEntry] = []
+      try database.each(
+        """
+        SELECT deleted_at, mailbox, uid, name, message, flags, keywords FROM deleted_entries
+        WHERE account = ? AND (deleted_at, mailbox, uid) > (?, ?, ?) ORDER BY deleted_at, mailbox, uid LIMIT ?
+        """, .integer(account), .integer(last.time), .integer(last.mailbox), .integer(Int64(last.uid)),
+        .integer(Int64(Self.entryLimit))
+      ) { entries.append(RecordedDeletedEntry($0)) }
+      guard let end = entries.last?.key else { return }
+      try append([.deletedEntries(account: account, entries)])
       last = end
     }
   }
@@ -101,6 +121,22 @@ extension RecordedEntry {
       uid: UInt32(truncatingIfNeeded: row.integer(0)), message: row.integer(1),
       flags: UInt8(truncatingIfNeeded: row.integer(2)), keywords: row.text(3), modSequence: row.integer(4),
       saved: row.integer(5))
+  }
+}
+
+extension RecordedDeletionKey {
+  /// Columns: deleted_at, mailbox, uid.
+  init(_ row: Row) {
+    self.init(time: row.integer(0), mailbox: row.integer(1), uid: UInt32(truncatingIfNeeded: row.integer(2)))
+  }
+}
+
+extension RecordedDeletedEntry {
+  /// Columns: deleted_at, mailbox, uid, name, message, flags, keywords.
+  fileprivate init(_ row: Row) {
+    self.init(
+      key: RecordedDeletionKey(row), name: row.text(3), message: row.integer(4),
+      flags: UInt8(truncatingIfNeeded: row.integer(5)), keywords: row.text(6))
   }
 }
 

@@ -18,7 +18,16 @@ enum RecordedChange: Hashable, Sendable {
   case mailboxRemoved(Int64)
   /// New ones by COPY and MOVE, and known ones whose flags have changed, in ascending UID order.
   case entries(mailbox: Int64, [RecordedEntry])
+  /// Moved away.
   case removed(mailbox: Int64, modSequence: Int64, at: Int64, [ClosedRange<UInt32>])
+  /// Deleted, and kept for a time under the name that the mailbox has then.
+  case expunged(mailbox: Int64, name: String, modSequence: Int64, at: Int64, [ClosedRange<UInt32>])
+  /// Entries that are no longer among the deleted: the change has given their messages new ones.
+  case restored(account: Int64, [RecordedDeletionKey])
+  /// The time of these deleted entries is over: all up to this one.
+  case deletionsPurged(account: Int64, upTo: RecordedDeletionKey)
+  /// Gone for good, with the bodies that no other message has.
+  case messagesPurged([Int64])
 
   // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there.
 
@@ -29,6 +38,8 @@ enum RecordedChange: Hashable, Sendable {
   case vanished(mailbox: Int64, [RecordedRun])
   /// Messages that are in no mailbox and can still be restored.
   case deleted([RecordedDeletion])
+  /// Of all accounts together no others are there than those between the baseline's begin and end.
+  case deletedEntries(account: Int64, [RecordedDeletedEntry])
   /// The baseline that began there is complete.
   case baselineEnd(PackPosition)
 
@@ -97,4 +108,20 @@ struct RecordedRun: Hashable, Sendable {
 struct RecordedDeletion: Hashable, Sendable {
   var message: Int64
   var time: Int64
+}
+
+/// Names a deleted entry within its account; in the order of the table.
+struct RecordedDeletionKey: Hashable, Sendable {
+  var time: Int64
+  var mailbox: Int64
+  var uid: UInt32
+}
+
+struct RecordedDeletedEntry: Hashable, Sendable {
+  var key: RecordedDeletionKey
+  var name: String
+  var message: Int64
+  var flags: UInt8
+  /// Separated by spaces.
+  var keywords: String
 }

@@ -16,12 +16,17 @@ extension RecordedChange {
     case mailboxRemoved = 11
     case entries = 12
     case removed = 13
+    case expunged = 14
+    case restored = 15
+    case deletionsPurged = 16
+    case messagesPurged = 17
     case directory = 32
     case mailboxes = 33
     case exactEntries = 34
     case vanished = 35
     case deleted = 36
     case baselineEnd = 37
+    case deletedEntries = 38
   }
 
   func encode(into record: inout [UInt8]) {
@@ -101,6 +106,28 @@ extension RecordedChange {
       fields.appendVariable(modSequence)
       fields.appendVariable(time)
       fields.appendList(runs) { $0.appendRange($1) }
+    case .expunged(let mailbox, let name, let modSequence, let time, let runs):
+      tag = .expunged
+      fields.appendVariable(mailbox)
+      fields.appendText(name)
+      fields.appendVariable(modSequence)
+      fields.appendVariable(time)
+      fields.appendList(runs) { $0.appendRange($1) }
+    case .restored(let account, let keys):
+      tag = .restored
+      fields.appendVariable(account)
+      fields.appendList(keys) { $0.appendKey($1) }
+    case .deletionsPurged(let account, let key):
+      tag = .deletionsPurged
+      fields.appendVariable(account)
+      fields.appendKey(key)
+    case .messagesPurged(let messages):
+      tag = .messagesPurged
+      var last: Int64 = 0
+      fields.appendList(messages) {
+        $0.appendSigned($1 &- last)
+        last = $1
+      }
     case .directory(let domains, let accounts, let aliases):
       tag = .directory
       fields.appendList(domains) { $0.appendText($1) }
@@ -128,6 +155,16 @@ extension RecordedChange {
       fields.appendList(deletions) {
         $0.appendVariable($1.message)
         $0.appendVariable($1.time)
+      }
+    case .deletedEntries(let account, let entries):
+      tag = .deletedEntries
+      fields.appendVariable(account)
+      fields.appendList(entries) {
+        $0.appendKey($1.key)
+        $0.appendText($1.name)
+        $0.appendVariable($1.message)
+        $0.append($1.flags)
+        $0.appendText($1.keywords)
       }
     case .baselineEnd(let start):
       tag = .baselineEnd
@@ -205,6 +242,24 @@ extension RecordedChange {
         let runs = fields.nextList({ $0.nextRange() })
       else { return nil }
       return .removed(mailbox: mailbox, modSequence: modSequence, at: time, runs)
+    case .expunged:
+      guard let mailbox = fields.nextID(), let name = fields.nextText(), let modSequence = fields.nextID(),
+        let time = fields.nextID(), let runs = fields.nextList({ $0.nextRange() })
+      else { return nil }
+      return .expunged(mailbox: mailbox, name: name, modSequence: modSequence, at: time, runs)
+    case .restored:
+      guard let account = fields.nextID(), let keys = fields.nextList({ $0.nextKey() }) else { return nil }
+      return .restored(account: account, keys)
+    case .deletionsPurged:
+      guard let account = fields.nextID(), let key = fields.nextKey() else { return nil }
+      return .deletionsPurged(account: account, upTo: key)
+    case .messagesPurged:
+      var last: Int64 = 0
+      return fields.nextList { fields -> Int64? in
+        guard let step = fields.nextSigned() else { return nil }
+        last = last &+ step
+        return last
+      }.map { .messagesPurged($0) }
     case .directory:
       guard let domains = fields.nextList({ $0.nextText() }), let accounts = fields.nextList({ $0.nextID() }),
         let aliases = fields.nextList({ $0.nextText() })
@@ -233,6 +288,16 @@ extension RecordedChange {
         guard let message = fields.nextID(), let time = fields.nextID() else { return nil }
         return RecordedDeletion(message: message, time: time)
       }.map { .deleted($0) }
+    case .deletedEntries:
+      guard let account = fields.nextID(),
+        let entries = fields.nextList({ fields -> RecordedDeletedEntry? in
+          guard let key = fields.nextKey(), let name = fields.nextText(), let message = fields.nextID(),
+            let flags = fields.next(), let keywords = fields.nextText()
+          else { return nil }
+          return RecordedDeletedEntry(key: key, name: name, message: message, flags: flags, keywords: keywords)
+        })
+      else { return nil }
+      return .deletedEntries(account: account, entries)
     case .baselineEnd:
       guard let segment = fields.nextID(), let offset = fields.nextID() else { return nil }
       return .baselineEnd(PackPosition(segment: segment, offset: offset))
@@ -245,6 +310,12 @@ extension Array where Element == UInt8 {
   fileprivate mutating func appendRange(_ range: ClosedRange<UInt32>) {
     appendVariable(UInt64(range.lowerBound))
     appendVariable(UInt64(range.upperBound - range.lowerBound))
+  }
+
+  fileprivate mutating func appendKey(_ key: RecordedDeletionKey) {
+    appendVariable(key.time)
+    appendVariable(key.mailbox)
+    appendVariable(UInt64(key.uid))
   }
 
   /// Each as its difference from the one before: neighbours have much in common.
@@ -267,6 +338,11 @@ extension ByteCursor {
     guard let first = nextNumber(), let more = nextNumber() else { return nil }
     let (last, overflow) = first.addingReportingOverflow(more)
     return overflow ? nil : first...last
+  }
+
+  fileprivate mutating func nextKey() -> RecordedDeletionKey? {
+    guard let time = nextID(), let mailbox = nextID(), let uid = nextNumber() else { return nil }
+    return RecordedDeletionKey(time: time, mailbox: mailbox, uid: uid)
   }
 
   fileprivate mutating func nextEntries() -> [RecordedEntry]? {

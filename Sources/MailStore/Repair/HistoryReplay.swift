@@ -203,7 +203,9 @@ final class HistoryReplay {
     case .account(let account):
       meet(id: account.id)
       directory.set(account)
-    case .accountRemoved(let id, let time): try empty(directory.removeAccount(id, at: time))
+    case .accountRemoved(let id, let time):
+      try empty(directory.removeAccount(id, at: time))
+      try database.change("DELETE FROM deleted_entries WHERE account = ?", .integer(id))
     case .appPasswords(let account, let passwords): directory.accounts[account]?.passwords = passwords
     case .alias(let alias): directory.aliases[alias.pattern] = alias
     case .aliasRemoved(let pattern): directory.aliases[pattern] = nil
@@ -222,7 +224,19 @@ final class HistoryReplay {
         try remove(run, from: mailbox, at: time)
         try insert(RecordedRun(modSequence: modSequence, uids: run), in: mailbox)
       }
+    case .expunged(let mailbox, let name, let modSequence, let time, let runs):
+      for run in runs {
+        directory.meet(mailbox: mailbox, uid: run.upperBound, modSequence: modSequence)
+        try keep(run, of: mailbox, name, at: time)
+        try remove(run, from: mailbox, at: time)
+        try insert(RecordedRun(modSequence: modSequence, uids: run), in: mailbox)
+      }
+    case .restored(let account, let keys):
+      for key in keys { try database.forgetDeleted(key, of: account) }
+    case .deletionsPurged(let account, let key): try database.purgeDeleted(upTo: key, of: account)
+    case .messagesPurged(let messages): _ = try database.purge(messages)
     case .directory(let domains, let accounts, let aliases):
+      try database.change("DELETE FROM deleted_entries")
       try empty(directory.keepOnly(domains: domains, accounts: accounts, aliases: aliases))
     case .mailboxes(let account, let mailboxes, let subscriptions):
       directory.subscriptions[account] = Set(subscriptions)
@@ -237,6 +251,16 @@ final class HistoryReplay {
         try database.change(
           "UPDATE messages SET entries = 0, orphaned_at = ? WHERE id = ?", .integer(deletion.time),
           .integer(deletion.message))
+      }
+    case .deletedEntries(let account, let entries):
+      for entry in entries {
+        try database.change(
+          """
+          INSERT OR REPLACE INTO deleted_entries (account, deleted_at, mailbox, uid, name, message, flags, keywords)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          """, .integer(account), .integer(entry.key.time), .integer(entry.key.mailbox),
+          .integer(Int64(entry.key.uid)), .text(entry.name), .integer(entry.message), .integer(Int64(entry.flags)),
+          entry.keywords.isEmpty ? .null : .text(entry.keywords))
       }
     case .baselineEnd(let start): gaps.heal(from: start)
     case .unknown(let kind): throw .corrupt("the packs have changes of a newer version of martlet (kind \(kind))")
@@ -259,6 +283,16 @@ final class HistoryReplay {
       try database.change(
         "UPDATE messages SET entries = entries + 1, orphaned_at = NULL WHERE id = ?", .integer(entry.message))
     }
+  }
+
+  /// What is about to be removed is among the deleted from now on.
+  private func keep(_ run: ClosedRange<UInt32>, of mailbox: Int64, _ name: String, at time: Int64) throws(StoreError) {
+    try database.change(
+      """
+      INSERT OR REPLACE INTO deleted_entries (account, deleted_at, mailbox, uid, name, message, flags, keywords)
+      SELECT ?, ?, mailbox, uid, ?, message, flags, keywords FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?
+      """, .integer(directory.mailboxes[mailbox]?.account ?? 0), .integer(time), .text(name), .integer(mailbox),
+      .integer(Int64(run.lowerBound)), .integer(Int64(run.upperBound)))
   }
 
   private func remove(_ run: ClosedRange<UInt32>, from mailbox: Int64, at time: Int64) throws(StoreError) {

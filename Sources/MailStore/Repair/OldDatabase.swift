@@ -93,6 +93,14 @@ extension HistoryReplay {
       from: old.database, "SELECT mailbox, modseq, first, last FROM vanished",
       into: "INSERT INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)")
     try copy(
+      from: old.database,
+      "SELECT account, deleted_at, mailbox, uid, name, message, flags, keywords FROM deleted_entries",
+      into: """
+        INSERT INTO deleted_entries (account, deleted_at, mailbox, uid, name, message, flags, keywords)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    try copy(from: old.database, "SELECT body FROM purged_large", into: "INSERT INTO purged_large (body) VALUES (?)")
+    try copy(
       from: old.database, "SELECT account, hash, thread FROM threads",
       into: "INSERT INTO threads (account, hash, thread) VALUES (?, ?, ?)")
   }

@@ -26,6 +26,8 @@ package struct RepairPlan: Codable, Hashable, Sendable {
     package var messagesChanged: Int64 = 0
     /// Deleted messages that could still be restored.
     package var deletedNotFound: Int64 = 0
+    /// Deleted entries, for restoring them, that store.db does not have or has wrong.
+    package var deletedChanged: Int64 = 0
     package var isEmpty: Bool { self == Differences() }
     package init() {}
   }

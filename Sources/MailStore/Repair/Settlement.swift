@@ -267,6 +267,12 @@ struct Settlement {
     lostDeletedCount = withoutBody ?? 0
     try database.change("DELETE FROM messages WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = messages.body)")
     try database.change("DELETE FROM bodies WHERE id NOT IN (SELECT body FROM messages)")
+    try database.change(
+      """
+      DELETE FROM deleted_entries WHERE account NOT IN (SELECT id FROM accounts)
+        OR NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message AND m.account = deleted_entries.account)
+        OR EXISTS (SELECT 1 FROM entries e WHERE e.mailbox = deleted_entries.mailbox AND e.uid = deleted_entries.uid)
+      """)
   }
 
   private mutating func report(_ uid: UInt32, _ mailbox: RecordedMailbox, _ body: Int64?) {

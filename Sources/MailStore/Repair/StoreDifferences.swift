@@ -17,6 +17,7 @@ struct StoreDifferences {
     try compareDirectories(directory)
     try compareEntries(directory)
     try compareDeleted()
+    try compareDeletedEntries()
   }
 
   // MARK: Accounts and mailboxes
@@ -137,6 +138,39 @@ struct StoreDifferences {
       for id in ids {
         let isThere = try new.one("SELECT 1 FROM messages WHERE id = ?", .integer(id)) { _ in true }
         if isThere == nil { found.deletedNotFound += 1 }
+      }
+    }
+  }
+
+  private mutating func compareDeletedEntries() throws(StoreError) {
+    found.deletedChanged = max(
+      try count(deletedEntriesOf: new, notIn: old), try count(deletedEntriesOf: old, notIn: new))
+  }
+
+  private func count(deletedEntriesOf one: Database, notIn other: Database) throws(StoreError) -> Int64 {
+    var last: (Int64, RecordedDeletionKey) = (.min, RecordedDeletionKey(time: 0, mailbox: 0, uid: 0))
+    var count: Int64 = 0
+    while true {
+      var rows: [(account: Int64, key: RecordedDeletionKey, values: [SQLValue])] = []
+      try one.each(
+        """
+        SELECT deleted_at, mailbox, uid, account, name, message, flags, keywords FROM deleted_entries
+        WHERE (account, deleted_at, mailbox, uid) > (?, ?, ?, ?)
+        ORDER BY account, deleted_at, mailbox, uid LIMIT ?
+        """, .integer(last.0), .integer(last.1.time), .integer(last.1.mailbox), .integer(Int64(last.1.uid)),
+        .integer(Int64(Self.batch))
+      ) { row in rows.append((row.integer(3), RecordedDeletionKey(row), (4..<8).map { row.value($0) })) }
+      guard let end = rows.last else { return count }
+      last = (end.account, end.key)
+      for row in rows {
+        let isSame = try other.one(
+          """
+          SELECT 1 FROM deleted_entries WHERE account = ? AND deleted_at = ? AND mailbox = ? AND uid = ?
+            AND name IS ? AND message IS ? AND flags IS ? AND keywords IS ?
+          """, .integer(row.account), .integer(row.key.time), .integer(row.key.mailbox), .integer(Int64(row.key.uid)),
+          row.values[0], row.values[1], row.values[2], row.values[3]
+        ) { _ in true }
+        if isSame == nil { count += 1 }
       }
     }
   }

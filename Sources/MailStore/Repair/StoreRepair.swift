@@ -231,7 +231,9 @@ final class RepairWork: @unchecked Sendable {
     let names = (try? files.names(in: layout.large)) ?? []
     return names.compactMap { Int64($0) }.sorted().filter { id in
       built.replay.lost[id] == nil
-        && (try? built.replay.database.one("SELECT 1 FROM bodies WHERE id = ?", .integer(id)) { _ in true }) == nil
+        && (try? built.replay.database.one(
+          "SELECT 1 FROM bodies WHERE id = ?1 UNION ALL SELECT 1 FROM purged_large WHERE body = ?1", .integer(id)
+        ) { _ in true }) == nil
     }
   }
 

@@ -125,6 +125,25 @@ enum Schema {
       -- 0 until the packs have been told what there was before they were told of changes.
       INSERT INTO state VALUES ('packs_tell_all', 0);
       """),
+    Migration(
+      "3 deleted entries",
+      """
+      -- Entries that were expunged, for a time, so that they can be restored. In the order in which their time is over.
+      CREATE TABLE deleted_entries (
+        account INTEGER NOT NULL,
+        deleted_at INTEGER NOT NULL,
+        mailbox INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        -- Of the mailbox at the time.
+        name TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        keywords TEXT,
+        PRIMARY KEY (account, deleted_at, mailbox, uid)
+      ) WITHOUT ROWID;
+      -- Large bodies that are no longer needed and whose files may still be there.
+      CREATE TABLE purged_large (body INTEGER PRIMARY KEY);
+      """),
   ]
 }
 

@@ -17,6 +17,7 @@ extension StoreVerifier {
     ("messages", "PRAGMA quick_check('messages')", "PRAGMA integrity_check('messages')"),
     ("entries", "PRAGMA quick_check('entries')", "PRAGMA integrity_check('entries')"),
     ("vanished", "PRAGMA quick_check('vanished')", "PRAGMA integrity_check('vanished')"),
+    ("deleted_entries", "PRAGMA quick_check('deleted_entries')", "PRAGMA integrity_check('deleted_entries')"),
     ("threads", "PRAGMA quick_check('threads')", "PRAGMA integrity_check('threads')"),
   ]
 

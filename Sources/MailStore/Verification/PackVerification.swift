@@ -128,7 +128,10 @@ extension StoreVerifier {
 
   mutating func checkLargeFiles(_ start: VerificationStart) throws(StoreError) {
     var bodies: [StoredBody] = []
+    // Their files may still be there for a moment, or until the next start.
+    var purged: [Int64] = []
     try reading { (database) throws(StoreError) in
+      try database.each("SELECT body FROM purged_large") { purged.append($0.integer(0)) }
       try database.each(
         "SELECT id, pack, position, size, checksum FROM bodies WHERE pack IS NULL AND id < ?", .integer(start.nextID)
       ) { bodies.append(StoredBody($0)) }
@@ -151,7 +154,7 @@ extension StoreVerifier {
     report.octets += done
     let names: [String]
     do throws(FileError) { names = try files.names(in: layout.large) } catch { throw error.storeError }
-    let known = Set(bodies.map(\.id))
+    let known = Set(bodies.map(\.id)).union(purged)
     for name in names {
       // Files that have come since have greater numbers.
       if let id = Int64(name), known.contains(id) || id >= start.nextID { continue }

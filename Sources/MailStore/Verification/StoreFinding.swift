@@ -31,6 +31,8 @@ package struct StoreFinding: Codable, Hashable, Sendable {
     case entry
     case message
     case vanished
+    /// What could be restored.
+    case deletedEntry
   }
 
   package var kind: Kind
@@ -78,7 +80,7 @@ extension StoreFinding.Kind {
     switch self {
     case .packUnknown, .recordUnreadable, .deletedBodyLost, .bodyUnused, .fileUnknown, .alias: .warning
     case .database, .counterOfIDs, .packMissing, .packCutOff, .recordContradicts, .bodyLost, .structure, .account,
-      .mailbox, .mailboxCounters, .entry, .message, .vanished:
+      .mailbox, .mailboxCounters, .entry, .message, .vanished, .deletedEntry:
       .damage
     }
   }
@@ -86,7 +88,8 @@ extension StoreFinding.Kind {
   /// What to do about it, for a person.
   package var advice: String {
     switch self {
-    case .database, .counterOfIDs, .structure, .account, .mailbox, .mailboxCounters, .entry, .message, .vanished:
+    case .database, .counterOfIDs, .structure, .account, .mailbox, .mailboxCounters, .entry, .message, .vanished,
+      .deletedEntry:
       "stop the server and run martlet store repair, which shows what it will do before it does it"
     case .packMissing, .packCutOff:
       "bring the file back from a backup; without one, martlet store repair keeps all that is not in it"

@@ -67,6 +67,7 @@ struct StoreVerifier {
       try checkMessages(start)
       try checkDirectory(start)
       try checkAccounts()
+      try checkDeletedEntries()
       try checkLeftovers(start)
     } catch {
       switch error {

@@ -46,7 +46,8 @@ extension WriteContext {
     ("INBOX", nil), ("Drafts", .drafts), ("Sent", .sent), ("Trash", .trash), ("Archive", .archive), ("Junk", .junk),
   ]
 
-  /// Its messages become orphans, which are removed for good with all others after their time.
+  /// Its messages become orphans, which are removed for good with all others after their time. None of them can be
+  /// restored: there is no account any more that they would belong to.
   func removeAccount(_ id: AccountID) throws(StoreError) {
     guard directory.account(id) != nil else { throw .accountNotFound }
     for mailbox in try database.mailboxes(of: id) {
@@ -61,6 +62,7 @@ extension WriteContext {
       .integer(id.rawValue))
     try database.change("DELETE FROM mailboxes WHERE account = ?", .integer(id.rawValue))
     try database.change("DELETE FROM threads WHERE account = ?", .integer(id.rawValue))
+    try database.change("DELETE FROM deleted_entries WHERE account = ?", .integer(id.rawValue))
     // Subscriptions and app passwords go with it.
     try database.change("DELETE FROM accounts WHERE id = ?", .integer(id.rawValue))
     forget(id)

@@ -122,7 +122,7 @@ extension WriteContext {
   }
 
   /// New entries for messages that are there already, with their flags. Returns their UIDs.
-  private func insert(_ entries: [Entry], into mailbox: inout Mailbox) throws(StoreError) -> [UID] {
+  func insert(_ entries: [Entry], into mailbox: inout Mailbox) throws(StoreError) -> [UID] {
     guard !entries.isEmpty else { return [] }
     let modSequence = mailbox.highestModSequence.next
     let now = clock.now().microseconds
@@ -156,7 +156,7 @@ extension WriteContext {
   private func delete(_ gone: [Entry], from mailbox: inout Mailbox, keepsMessages: Bool) throws(StoreError) {
     guard !gone.isEmpty else { return }
     let modSequence = mailbox.highestModSequence.next
-    let now = clock.now().microseconds
+    let now = keepsMessages ? clock.now().microseconds : try deletionTime(of: mailbox.account)
     var usage = try account(mailbox.account)
     var runs: [ClosedRange<UInt32>] = []
     for entry in gone {
@@ -164,6 +164,7 @@ extension WriteContext {
         "DELETE FROM entries WHERE mailbox = ? AND uid = ?", .integer(mailbox.id.rawValue),
         .integer(Int64(entry.uid.rawValue)))
       if !keepsMessages {
+        try keepDeleted(entry, of: mailbox, at: now)
         // SQLite computes with the values of before: the last entry is the one that leaves none.
         try database.change(
           """
@@ -187,7 +188,11 @@ extension WriteContext {
     update(usage)
     mailbox.highestModSequence = modSequence
     update(mailbox)
-    record(.removed(mailbox: mailbox.id.rawValue, modSequence: modSequence.rawValue, at: now, runs))
+    record(
+      keepsMessages
+        ? .removed(mailbox: mailbox.id.rawValue, modSequence: modSequence.rawValue, at: now, runs)
+        : .expunged(
+          mailbox: mailbox.id.rawValue, name: mailbox.name.text, modSequence: modSequence.rawValue, at: now, runs))
     note(.expunged(mailbox.id, gone.map(\.uid), modSequence), of: mailbox.account)
   }
 }
