@@ -4,7 +4,7 @@ import Metrics
 import SQLite
 
 /// The thread that keeps `search.db` up to date. It runs in the time that others leave, takes new messages by the
-/// hundred, and makes the file anew where it is missing, damaged or not of this store.
+/// hundred, gives way to mail that pours in, and makes the file anew where it is missing, damaged or not of this store.
 ///
 /// Invariant: what the mark in the file says is known is known. The mark moves in the transaction that adds the messages,
 /// over messages in the order of their IDs, which is the order of their commits.
@@ -29,6 +29,8 @@ final class SearchIndexer: @unchecked Sendable {
   // Guarded by the monitor.
   /// Messages committed since the thread last looked.
   private var news = 0
+  /// The same since the store was opened.
+  private var arrived = 0
   private var newsSince = ContinuousClock.now
   private var mustRebuild = false
   private var isClosing = false
@@ -43,12 +45,19 @@ final class SearchIndexer: @unchecked Sendable {
   private var index: SearchDatabase?
   private var store: Database?
   private var texts: MessageGrams
+  /// What had arrived when the thread last looked, and when that was.
+  private var lastLook = (arrived: 0, time: ContinuousClock.now)
   private let lag = Gauge(label: "martlet_search_index_waiting_messages")
   private let size = Gauge(label: "martlet_search_index_size_bytes")
   private let indexed = Counter(label: "martlet_search_index_messages_total")
 
   /// Messages in one transaction.
   private static let batch = 500
+  /// Messages a second: when more come than can be indexed anyway, the disk is theirs.
+  private static let floodRate = 1_000.0
+  /// How long a batch waits for a flood to end.
+  private static let patience = Duration.seconds(5)
+  private static let lookInterval = Duration.milliseconds(100)
   /// After an error that may pass, such as a full disk.
   private static let pause = Duration.seconds(60)
 
@@ -83,8 +92,10 @@ final class SearchIndexer: @unchecked Sendable {
   func note(newMessages count: Int) {
     monitor.withLock {
       if news == 0 { newsSince = .now }
+      let before = news
       news += count
-      if news == count || news >= Self.batch { monitor.signal() }
+      arrived += count
+      if before == 0 || before < Self.batch && news >= Self.batch { monitor.signal() }
     }
   }
 
@@ -326,7 +337,9 @@ final class SearchIndexer: @unchecked Sendable {
     let start = ContinuousClock.now
     var done = 0
     if isLong { logger.notice("search_index_behind", metadata: ["messages": "\(waiting)"]) }
-    while !mustStop {
+    while true {
+      giveWay()
+      if mustStop { break }
       lag.record(waiting)
       let messages = try fromStore { () throws(StoreError) in try store.messages(after: mark, limit: Self.batch) }
       guard let last = messages.last else { break }
@@ -357,6 +370,25 @@ final class SearchIndexer: @unchecked Sendable {
     if isLong, waiting == 0 {
       let time = (ContinuousClock.now - start).components.seconds
       logger.notice("search_index_current", metadata: ["messages": "\(done)", "seconds": "\(time)"])
+    }
+  }
+
+  /// Lets a flood of new messages pass.
+  private func giveWay() {
+    let end = ContinuousClock.now + Self.patience
+    while true {
+      let now = ContinuousClock.now
+      let arrived = monitor.withLock { self.arrived }
+      let seconds = max((now - lastLook.time) / .seconds(1), 0.001)
+      let isFlood = Double(arrived - lastLook.arrived) / seconds > Self.floodRate
+      lastLook = (arrived, now)
+      guard isFlood, now < end, !mustStop else { return }
+      let next = now + Self.lookInterval
+      monitor.withLock {
+        while !isClosing, !mustRebuild, ContinuousClock.now < next {
+          monitor.wait(atMost: next - .now)
+        }
+      }
     }
   }
 

@@ -14,6 +14,7 @@ import time
 
 import bodies as body_reading
 import million as large_store
+import search as searching
 from imap import Imap
 from servers import PASSWORD, USER, Martlet, insecure_tls, processor_seconds, proportional_memory, resident_memory
 
@@ -289,5 +290,10 @@ def million(servers, scale, scratch):
     yield from large_store.million(scale, scratch, drop_caches)
 
 
+def search(servers, scale, scratch):
+    """SEARCH over 100,000 messages."""
+    yield from searching.search(servers, scale, compare)
+
+
 ALL = {"start": start, "latency": latency, "deliver": deliver, "flush": flush, "memory": memory, "read": read,
-       "bodies": bodies, "million": million}
+       "bodies": bodies, "million": million, "search": search}
