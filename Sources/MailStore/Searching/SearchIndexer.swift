@@ -6,8 +6,8 @@ import SQLite
 /// The thread that keeps `search.db` up to date. It runs in the time that others leave, takes new messages by the
 /// hundred, gives way to mail that pours in, and makes the file anew where it is missing, damaged or not of this store.
 ///
-/// Invariant: what the mark in the file says is known is known. The mark moves in the transaction that adds the messages,
-/// over messages in the order of their IDs, which is the order of their commits.
+/// Invariant: what the mark in the file says is known is known. The mark moves in the transaction that adds the
+/// messages, over messages in the order of their IDs, which is the order of their commits.
 final class SearchIndexer: @unchecked Sendable {
   /// What it is doing, for a person to see.
   enum Condition: Sendable {
