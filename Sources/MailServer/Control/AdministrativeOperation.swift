@@ -29,7 +29,8 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
   /// as many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
-  /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops nothing.
+  /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops
+  /// nothing.
   case searchIndex(rebuild: Bool)
   /// Copies the store into a directory, given by its absolute path, or brings the backup there up to date.
   case backUpStore(directory: String, verifies: Bool, octetsPerSecond: Int64?)

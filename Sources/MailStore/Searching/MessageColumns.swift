@@ -1,8 +1,8 @@
 import SQLite
 import Synchronization
 
-/// Which message each entry of a mailbox is, for the mailboxes that are searched. What a UID stands for never changes, so
-/// a column that has been read only grows at its end, and an entry that is gone since does no harm in it.
+/// Which message each entry of a mailbox is, for the mailboxes that are searched. What a UID stands for never changes,
+/// so a column that has been read only grows at its end, and an entry that is gone since does no harm in it.
 final class MessageColumns: Sendable {
   struct Column: Sendable {
     var account: AccountID

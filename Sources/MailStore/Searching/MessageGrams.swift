@@ -1,8 +1,8 @@
 import MessageFormat
 import SQLite
 
-/// The grams of everything that SEARCH may look for in a message: its texts are the very ones that a search compares, so
-/// a message that has a text has its grams.
+/// The grams of everything that SEARCH may look for in a message: its texts are the very ones that a search compares,
+/// so a message that has a text has its grams.
 struct MessageGrams {
   private let bodies: BodyReader
   /// The last error with a body, and how many there were. Such a message is no reason to stop.

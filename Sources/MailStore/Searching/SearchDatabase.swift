@@ -6,8 +6,8 @@ import SQLite
 /// It holds nothing that could not be made again from the store. So a commit need not be on the disk when it returns
 /// (`synchronous=NORMAL`): after a power cut the file is as it was some commits ago, and says so by its mark.
 ///
-/// A row's number is the account in its upper half and the message in its lower one, so that a search goes through the
-/// rows of its own account only.
+/// A row's number begins with a number for the account, so that a search goes through the rows of its own account only,
+/// and ends with the message's ID.
 struct SearchDatabase {
   /// Why a file is of no use. It is made anew then.
   enum Unusable: Error {
@@ -21,7 +21,7 @@ struct SearchDatabase {
   private let database: Database
 
   /// The form of the tables and of the grams, with that of the texts.
-  private static let format = Int64(1 << 16 + MessageText.version)
+  private static let format = Int64(2 << 16 + MessageText.version)
 
   // MARK: Opening
 
@@ -60,6 +60,7 @@ struct SearchDatabase {
         """
         CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO state VALUES ('store', \(store)), ('indexed_through', 0), ('messages', 0);
+        CREATE TABLE accounts (number INTEGER PRIMARY KEY, account INTEGER NOT NULL UNIQUE);
         -- Messages that are in no gram's list, and come into question in every search.
         CREATE TABLE unlisted (account INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (account, message))
           WITHOUT ROWID;
@@ -128,15 +129,25 @@ struct SearchDatabase {
   /// 8 MiB of log.
   private static let checkpointPages = 2_000
 
-  /// Nil where the IDs are beyond what a row's number has room for.
-  private static func row(_ message: EmailID, of account: AccountID) -> Int64? {
-    guard 0...Int64(Int32.max) ~= message.rawValue, 0...Int64(Int32.max) ~= account.rawValue else { return nil }
-    return account.rawValue << 32 | message.rawValue
+  /// Of a row's number, for the message: IDs take a leap of 2³² with every restore, so there is room for two thousand.
+  /// Twenty bits are left for accounts.
+  private static let messageBits: Int64 = 43
+  private static let messageMask: Int64 = 1 << messageBits - 1
+  private static let lastAccountNumber: Int64 = 1 << 20 - 1
+
+  private func number(of account: AccountID) throws(SQLiteError) -> Int64? {
+    try database.first("SELECT number FROM accounts WHERE account = ?", [.integer(account.rawValue)]) { $0.integer(0) }
   }
 
   /// Best in order of accounts: going back to an earlier one costs a turn of the table's own buffer.
   func add(_ message: EmailID, of account: AccountID, _ grams: SearchGrams) throws(SQLiteError) {
-    guard let row = Self.row(message, of: account) else { return try addUnlisted(message, of: account) }
+    if try number(of: account) == nil {
+      try database.run("INSERT INTO accounts (account) VALUES (?)", [.integer(account.rawValue)])
+    }
+    guard let number = try number(of: account), number <= Self.lastAccountNumber,
+      0...Self.messageMask ~= message.rawValue
+    else { return try addUnlisted(message, of: account) }
+    let row = number << Self.messageBits | message.rawValue
     try database.run(
       "INSERT INTO grams (rowid, text) VALUES (?, CAST(? AS TEXT))", [.integer(row), .blob(grams.bytes)])
   }
@@ -162,13 +173,13 @@ struct SearchDatabase {
   func matches(_ expression: String, of account: AccountID) throws(SQLiteError) -> SearchMatches {
     try database.reading { () throws(SQLiteError) in
       var matches = SearchMatches(indexedThrough: try indexedThrough())
-      let first = Self.row(EmailID(rawValue: 0), of: account)
-      if let first {
+      if let number = try number(of: account) {
+        let first = number << Self.messageBits
         try database.forEach(
           "SELECT rowid FROM grams WHERE grams MATCH ? AND rowid BETWEEN ? AND ?",
-          [.text(expression), .integer(first), .integer(first | Int64(Int32.max))]
+          [.text(expression), .integer(first), .integer(first | Self.messageMask)]
         ) { row in
-          matches.listed.append(row.integer(0) & Int64(Int32.max))
+          matches.listed.append(row.integer(0) & Self.messageMask)
           return true
         }
       }

@@ -4,8 +4,8 @@
 /// a gram: four characters, or fewer where the word ends. `Hello you.` has `hell ello llo lo o you. ou. u. .`
 ///
 /// So whatever text contains another has its grams too: those of four characters that lie inside it, and where a word
-/// ends inside it, the short ones. Four characters tell a word from others much better than three do (a fifteenth of the
-/// messages that three would leave are false), and grams that end with the word are fewer than those that run on into
+/// ends inside it, the short ones. Four characters tell a word from others much better than three do (a fifteenth of
+/// the messages that three would leave are false), and grams that end with the word are fewer than those that run on into
 /// the next.
 struct SearchGrams {
   private static let length = 4
@@ -134,8 +134,8 @@ extension StaticString {
   }
 }
 
-/// A set of keys other than zero, kept from message to message. Where a key goes depends on a number that nobody outside
-/// knows, so that nobody can send a message whose keys all go to one place.
+/// A set of keys other than zero, kept from message to message. Where a key goes depends on a number that nobody
+/// outside knows, so that nobody can send a message whose keys all go to one place.
 private struct GramSet {
   private static let smallest = 8_192
   private var slots = [UInt128](repeating: 0, count: smallest)

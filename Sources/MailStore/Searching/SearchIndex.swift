@@ -22,8 +22,8 @@ package struct SearchIndexState: Hashable, Sendable {
   package var size: Int64
 }
 
-/// Says which messages a search need look at. It leaves out only what it is sure of: a message that it does not have yet
-/// always comes into question.
+/// Says which messages a search need look at. It leaves out only what it is sure of: a message that it does not have
+/// yet always comes into question.
 final class SearchIndex: Sendable {
   private let indexer: SearchIndexer
   private let columns = MessageColumns()

@@ -6,8 +6,8 @@ import SQLite
 /// The thread that keeps `search.db` up to date. It runs in the time that others leave, takes new messages by the
 /// hundred, gives way to mail that pours in, and makes the file anew where it is missing, damaged or not of this store.
 ///
-/// Invariant: what the mark in the file says is known is known. The mark moves in the transaction that adds the messages,
-/// over messages in the order of their IDs, which is the order of their commits.
+/// Invariant: what the mark in the file says is known is known. The mark moves in the transaction that adds the
+/// messages, over messages in the order of their IDs, which is the order of their commits.
 final class SearchIndexer: @unchecked Sendable {
   /// What it is doing, for a person to see.
   enum Condition: Sendable {
@@ -23,6 +23,7 @@ final class SearchIndexer: @unchecked Sendable {
   private let logger: Logger
   private let storeKey: Int64
   private let nextID: Int64
+  private let bodies: BodyReader
   private let delay: Duration
 
   private let monitor = Monitor()
@@ -43,8 +44,6 @@ final class SearchIndexer: @unchecked Sendable {
 
   // The thread's own.
   private var index: SearchDatabase?
-  private var store: Database?
-  private var texts: MessageGrams
   /// What had arrived when the thread last looked, and when that was.
   private var lastLook = (arrived: 0, time: ContinuousClock.now)
   private let lag = Gauge(label: "martlet_search_index_waiting_messages")
@@ -76,7 +75,7 @@ final class SearchIndexer: @unchecked Sendable {
     self.storeKey = storeKey
     self.nextID = nextID
     self.delay = delay
-    texts = MessageGrams(bodies: bodies)
+    self.bodies = bodies
   }
 
   func start() {
@@ -163,22 +162,15 @@ final class SearchIndexer: @unchecked Sendable {
   }
 
   private func serve() {
-    attempt { () throws(Failure) in
-      try open()
-      try indexAll()
-    }
+    keepUp()
     resume(\.startWaiters)
     while let work = nextWork() {
-      attempt { () throws(Failure) in
-        if case .rebuild = work { discard() }
-        try open()
-        try indexAll()
-      }
+      if work == .rebuild { discard() }
+      keepUp()
     }
     readers.close()
     index?.finish()
     index = nil
-    store = nil
     monitor.withLock { isClosed = true }
     for waiter in monitor.withLock({ takeIdleWaiters() }) { waiter.resume() }
     resume(\.startWaiters)
@@ -237,11 +229,10 @@ final class SearchIndexer: @unchecked Sendable {
     static func sql(_ error: SQLiteError) -> Failure { .index(.failed(error)) }
   }
 
-  /// Runs `body`; a file that turns out to be of no use is made anew, once.
-  private func attempt(_ body: () throws(Failure) -> Void) {
+  /// Brings the file up to date; one that turns out to be of no use is made anew, once.
+  private func keepUp() {
     do throws(Failure) {
-      try body()
-      return
+      return try bringUpToDate()
     } catch .index(let reason) where reason.isCuredByRebuild {
       logger.notice("search_index_discarded", metadata: ["reason": "\(reason.inWords)"])
       discard()
@@ -249,11 +240,22 @@ final class SearchIndexer: @unchecked Sendable {
       return give(up: error)
     }
     do throws(Failure) {
-      try open()
-      try indexAll()
+      try bringUpToDate()
     } catch {
       give(up: error)
     }
+  }
+
+  private func bringUpToDate() throws(Failure) {
+    let store = try fromStore { () throws(StoreError) in
+      do throws(SQLiteError) {
+        return try Database(path: layout.database, access: .reading, cacheBytes: 1 << 20)
+      } catch {
+        throw StoreError(error)
+      }
+    }
+    try open(store)
+    try indexAll(store)
   }
 
   private func give(up failure: Failure) {
@@ -273,16 +275,11 @@ final class SearchIndexer: @unchecked Sendable {
 
   // MARK: The file
 
-  private func open() throws(Failure) {
+  private func open(_ store: Database) throws(Failure) {
     defer { resume(\.startWaiters) }
     if index == nil {
-      do throws(SQLiteError) {
-        store = try Database(path: layout.database, access: .reading, cacheBytes: 2 << 20)
-      } catch {
-        throw .store(StoreError(error))
-      }
       // A store without mail needs no file.
-      if let store, !files.exists(layout.searchIndex),
+      if !files.exists(layout.searchIndex),
         try fromStore({ () throws(StoreError) in try store.messageCount(after: 0) }) == 0
       {
         return monitor.withLock { condition = .working }
@@ -294,15 +291,15 @@ final class SearchIndexer: @unchecked Sendable {
       } catch {
         throw .index(error)
       }
-      try refuseMostlyStale()
+      try refuseMostlyStale(store)
       readers.open()
     }
     monitor.withLock { condition = .working }
   }
 
   /// Rows of messages that the store no longer has can't be taken out of the file one by one.
-  private func refuseMostlyStale() throws(Failure) {
-    guard let index, let store else { return }
+  private func refuseMostlyStale(_ store: Database) throws(Failure) {
+    guard let index else { return }
     let known = try fromIndex { () throws(SQLiteError) in try index.messageCount() }
     guard known > 10_000 else { return }
     if known > 2 * (try fromStore { () throws(StoreError) in try store.messageCount(after: 0) }) { throw .index(.stale) }
@@ -311,7 +308,6 @@ final class SearchIndexer: @unchecked Sendable {
   private func discard() {
     readers.close()
     index = nil
-    store = nil
     for suffix in ["", "-wal", "-shm"] { files.remove(layout.searchIndex + suffix) }
   }
 
@@ -328,8 +324,9 @@ final class SearchIndexer: @unchecked Sendable {
   private var mustStop: Bool { monitor.withLock { isClosing || mustRebuild } }
 
   /// Until nothing is left, or something else is to be done.
-  private func indexAll() throws(Failure) {
-    guard let index, let store else { return }
+  private func indexAll(_ store: Database) throws(Failure) {
+    guard let index else { return }
+    var texts = MessageGrams(bodies: bodies)
     monitor.withLock { news = 0 }
     var mark = try fromIndex { () throws(SQLiteError) in try index.indexedThrough() }
     var waiting = try fromStore { () throws(StoreError) in try store.messageCount(after: mark) }
@@ -347,7 +344,7 @@ final class SearchIndexer: @unchecked Sendable {
         // A row's number begins with the account.
         for message in messages.sorted(by: { ($0.account, $0.id) < ($1.account, $1.id) }) {
           if mustStop { return nil }
-          try add(message, to: index, store)
+          try add(message, to: index, &texts, store)
         }
         return (last.id.rawValue, messages.count)
       }
@@ -392,7 +389,9 @@ final class SearchIndexer: @unchecked Sendable {
     }
   }
 
-  private func add(_ message: StoredMessage, to index: SearchDatabase, _ store: Database) throws(Failure) {
+  private func add(
+    _ message: StoredMessage, to index: SearchDatabase, _ texts: inout MessageGrams, _ store: Database
+  ) throws(Failure) {
     // One that is in no list comes into question in every search.
     let isListed = texts.gather(message, store)
     try fromIndex { () throws(SQLiteError) in

@@ -1,7 +1,7 @@
 import SQLite
 
-/// Connections that read `search.db`, lent to one search each. They are there while the file is good, and gone before it
-/// is removed: a connection that outlived its file would take the log of the next one with it.
+/// Connections that read `search.db`, lent to one search each. They are there while the file is good, and gone before
+/// it is removed: a connection that outlived its file would take the log of the next one with it.
 final class SearchReaders: @unchecked Sendable {
   private final class Connection {
     var database: Database?
