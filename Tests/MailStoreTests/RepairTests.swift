@@ -67,7 +67,7 @@ struct RepairTests {
   // MARK: Damaged packs
 
   /// Bytes spread over all packs, at the beginning and inside of records.
-  private static let flips = Array(0..<90)
+  private static let flips = Array(0..<64)
 
   /// The pack and offset of a flip, with the record it hits.
   private func place(
@@ -207,7 +207,7 @@ struct RepairTests {
 
   // MARK: Packs that are cut off or missing
 
-  @Test(arguments: Array(0..<24), [true, false])
+  @Test(arguments: Array(0..<18), [true, false])
   func `a pack that is cut off keeps what is before the cut, and the others all`(
     number: Int, hasDatabase: Bool
   ) async throws {
@@ -217,7 +217,7 @@ struct RepairTests {
       // Every other time the last one.
       let pack = number % 2 == 0 ? packs.last! : packs[number * 7 % packs.count]
       let size = try store.bytes(of: store.pack(pack)).count
-      let cut = size * number / 24
+      let cut = size * number / 18
       let inCut = try bodies(in: store, pack: pack, beyond: cut)
       let uidsBefore = try nextUIDs(store)
       try store.truncate(store.pack(pack), to: cut)
