@@ -125,6 +125,24 @@ struct DurabilityTests {
     }
   }
 
+  @Test func `when a group fails, nobody in it is told of what its neighbours would have made`() async throws {
+    try await StoreFixture.with { fixture in
+      fixture.faults.set { Fault.commitFull.code($0) }
+      let domain = try #require(Domain("new.test"))
+      await withTaskGroup(of: StoreError?.self) { group in
+        for _ in 0..<50 {
+          group.addTask {
+            do throws(StoreError) { try await fixture.store.addDomain(domain) } catch { return error }
+            return nil
+          }
+        }
+        for await error in group { #expect(error == .deviceFull) }
+      }
+      fixture.faults.set(nil)
+      try await fixture.store.addDomain(domain)
+    }
+  }
+
   @Test func `staging gives its memory and files back`() async throws {
     try await StoreFixture.with {
       $0.stagingBudget = 10_000

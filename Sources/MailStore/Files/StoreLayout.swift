@@ -2,6 +2,14 @@
 struct StoreLayout: Sendable {
   let root: String
 
+  /// The directory that has the name of ours.
+  private var parent: String {
+    let trimmed = root.utf8.reversed().drop { $0 == UInt8(ascii: "/") }
+    let path = trimmed.drop { $0 != UInt8(ascii: "/") }.drop { $0 == UInt8(ascii: "/") }
+    if path.isEmpty { return root.utf8.first == UInt8(ascii: "/") ? "/" : "." }
+    return String(decoding: path.reversed(), as: UTF8.self)
+  }
+
   var database: String { "\(root)/store.db" }
   /// The index as it was before it was brought from this schema to a newer one.
   func snapshot(ofSchema version: Int) -> String { "\(root)/store.db.schema-\(version)" }
@@ -33,5 +41,7 @@ struct StoreLayout: Sendable {
     try files.makeDirectory(root)
     for path in [packs, large, spool] { try files.makeDirectory(path) }
     try files.flushDirectory(root)
+    // Not only where it was just made: a start before this one may have come no further than that.
+    if !files.exists(database) { try files.flushDirectory(parent) }
   }
 }

@@ -68,11 +68,10 @@ final class PackWriter {
 
   private func openIfNeeded() throws(FileError) {
     if file == nil {
-      let path = layout.pack(segment)
-      let isNew = !files.exists(path)
-      let opened = try File(path, .writing, access: files)
-      // The name of a new pack must survive as well as its contents.
-      if isNew { try files.flushDirectory(layout.packs) }
+      let opened = try File(layout.pack(segment), .writing, access: files)
+      // The name of a new pack must survive as well as its contents. One that is there already may have been made by a
+      // group whose flush of the directory failed.
+      try files.flushDirectory(layout.packs)
       file = opened
     }
     if end == 0 {

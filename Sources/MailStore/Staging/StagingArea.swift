@@ -50,8 +50,15 @@ final class StagingArea: Sendable {
 
   /// Blocks.
   func makeSpoolFile() throws(FileError) -> SpoolFile {
-    let name = nextName.wrappingAdd(1, ordering: .relaxed).oldValue
-    return SpoolFile(file: try File("\(directory)/\(name)", .creating, access: files), area: self)
+    while true {
+      let name = nextName.wrappingAdd(1, ordering: .relaxed).oldValue
+      do throws(FileError) {
+        return SpoolFile(file: try File("\(directory)/\(name)", .creating, access: files), area: self)
+      } catch {
+        // What the start could not remove is in nobody's way.
+        guard error.code == EEXIST else { throw error }
+      }
+    }
   }
 }
 

@@ -191,7 +191,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       context.database.rollBack()
       context.abandonGroup(directory: directory, isCertain: true)
-      return fail(group, failures, error)
+      return fail(group, error)
     }
     do throws(SQLiteError) {
       try files.checkCommit()
@@ -203,7 +203,7 @@ final class Writer: @unchecked Sendable {
       let isCertain = error.kind == .full
       if !isCertain { mustReopen = true }
       context.abandonGroup(directory: directory, isCertain: isCertain)
-      return fail(group, failures, StoreError(error))
+      return fail(group, StoreError(error))
     }
     publish()
     for (write, failure) in zip(group, failures) { write.complete(failure) }
@@ -269,10 +269,11 @@ final class Writer: @unchecked Sendable {
     context.endGroup()
   }
 
-  private func fail(_ group: [QueuedWrite], _ failures: [StoreError?], _ error: StoreError) {
+  /// Also those that failed by themselves: what was in their way may have been a neighbour's, which never came to be.
+  private func fail(_ group: [QueuedWrite], _ error: StoreError) {
     logger.error(
       "store_commit_failed", metadata: ["changes": "\(group.count)", "error": "\(error)"])
-    for (write, failure) in zip(group, failures) { write.complete(failure ?? error) }
+    for write in group { write.complete(error) }
   }
 
   private func reopenIfNeeded() throws(StoreError) {

@@ -26,7 +26,8 @@ extension SMTPSession {
       route = try await services.router.route(address)
     } catch {
       logger.error("routing_failed", metadata: ["msg": "\(transaction.id)", "to": "\(address)", "error": "\(error)"])
-      return try refuse(SMTPReply(error, reference: transaction.id))
+      // Our fault, so it does not count among the client's errors.
+      return reply(SMTPReply(error, reference: transaction.id))
     }
     switch route {
     case .local(let accounts):
