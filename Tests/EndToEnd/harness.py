@@ -18,7 +18,7 @@ import traceback
 
 HOST = "localhost"
 PASSWORD = "correct horse"
-USERS = 80
+USERS = 120
 # Seconds after which a case has failed, whatever it waits for.
 CASE_LIMIT = 180
 cases = []
