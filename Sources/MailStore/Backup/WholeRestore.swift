@@ -170,7 +170,7 @@ package struct WholeRestore: Sendable {
       // The log before its database: alone it means nothing, and beside another it would be played into that.
       for suffix in ["-shm", "-wal", ""] { try moveAside(layout.database + suffix) }
       // It goes by the IDs of messages, and some may be others now.
-      for suffix in ["", "-wal", "-shm"] { files.remove(layout.searchIndex + suffix) }
+      files.removeDatabase(layout.searchIndex)
     }
     for (path, newPath) in [(layout.packs, new.packs), (layout.large, new.large)] where files.exists(newPath) {
       try moveAside(path)

@@ -59,6 +59,10 @@ struct FileAccess: Sendable {
   }
 
   func remove(_ path: String) { unlink(path) }
+
+  /// A database with its log.
+  func removeDatabase(_ path: String) { for suffix in ["", "-wal", "-shm"] { remove(path + suffix) } }
+
   func removeDirectory(_ path: String) { rmdir(path) }
 
   /// Makes the names in a directory durable: files made, renamed, removed.

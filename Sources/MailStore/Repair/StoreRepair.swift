@@ -253,7 +253,7 @@ final class RepairWork: @unchecked Sendable {
         }
       }
       // It goes by the IDs of messages, and some may be others now.
-      for suffix in ["", "-wal", "-shm"] { files.remove(layout.searchIndex + suffix) }
+      files.removeDatabase(layout.searchIndex)
       // From here to the next line there is no store.db: the store refuses to open, and the repair begins anew.
       try files.rename(layout.newDatabase, to: layout.database)
       try files.flushDirectory(layout.root)

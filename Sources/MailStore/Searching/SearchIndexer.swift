@@ -308,7 +308,7 @@ final class SearchIndexer: @unchecked Sendable {
   private func discard() {
     readers.close()
     index = nil
-    for suffix in ["", "-wal", "-shm"] { files.remove(layout.searchIndex + suffix) }
+    files.removeDatabase(layout.searchIndex)
   }
 
   private func fromIndex<Result>(_ body: () throws(SQLiteError) -> Result) throws(Failure) -> Result {
