@@ -97,7 +97,7 @@ let package = Package(
       "MailServer",
       [
         "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
-        "SMTPServer", "IMAPServer", "POP3Server", log,
+        "SMTPServer", "IMAPServer", "POP3Server", log, metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
@@ -117,9 +117,9 @@ let package = Package(
       "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
-    tests("MailServer", ["MailStore", "MessageFormat", "Networking", log]),
+    tests("MailServer", ["MailStore", "MessageFormat", "Networking", log, metrics]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
-    tests("MailStore", ["Bytes", "MessageFormat", "SQLite"], exclude: ["Stores"]),
+    tests("MailStore", ["Bytes", "MessageFormat", "SQLite", metrics], exclude: ["Stores"]),
   ]
 )
 

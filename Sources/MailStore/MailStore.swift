@@ -1,10 +1,13 @@
 package import Logging
 package import MessageFormat
+package import Metrics
 import SQLite
 
 package struct StoreOptions: Sendable {
   package var clock: WallClock
   package var logger: Logger
+  /// Where the store's metrics are kept.
+  package var metrics: any MetricsFactory
   /// Sum of bodies that may be in memory on their way in, in octets.
   package var stagingBudget: Int
   /// Bodies above this go to a file of their own.
@@ -20,13 +23,15 @@ package struct StoreOptions: Sendable {
   /// Tests make file operations fail: the error number to fail with, or 0.
   package var fault: (@Sendable (FileOperation) -> Int32)?
   package init(
-    clock: WallClock = .system, logger: Logger = Logger(label: "store"), stagingBudget: Int = 64 << 20,
+    clock: WallClock = .system, logger: Logger = Logger(label: "store"),
+    metrics: any MetricsFactory = MetricsSystem.factory, stagingBudget: Int = 64 << 20,
     largeBodyThreshold: Int = 1 << 20, indexBudget: Int = 64 << 20, packSize: Int = 64 << 20,
     keepDeleted: Duration = .seconds(30 * 86_400), searchIndexDelay: Duration = .seconds(2),
     fault: (@Sendable (FileOperation) -> Int32)? = nil
   ) {
     self.clock = clock
     self.logger = logger
+    self.metrics = metrics
     self.stagingBudget = stagingBudget
     self.largeBodyThreshold = largeBodyThreshold
     self.indexBudget = indexBudget
@@ -482,6 +487,12 @@ package final class MailStore: Sendable {
     try await writer.run { (context) throws(StoreError) in
       for body in bodies { try context.database.change("DELETE FROM purged_large WHERE body = ?", .integer(body)) }
     }
+  }
+
+  /// What the store holds, and the room it takes.
+  package func statistics() async throws(StoreError) -> StoreStatistics {
+    let (layout, files) = (layout, files)
+    return try await read { (database) throws(StoreError) in try StoreStatistics(database, layout, files) }
   }
 
   /// Groups committed, and how long they took.

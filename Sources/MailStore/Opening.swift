@@ -75,12 +75,13 @@ struct OpenedStore {
     search = SearchIndex(
       indexer: SearchIndexer(
         layout: layout, files: files, bodies: bodies, logger: options.logger,
-        storeKey: Int64(bitPattern: state.threadKey), nextID: state.nextID, delay: options.searchIndexDelay),
+        storeKey: Int64(bitPattern: state.threadKey), nextID: state.nextID, delay: options.searchIndexDelay,
+        metrics: options.metrics),
       layout: layout, files: files, logger: options.logger)
     readers = WorkerPool(threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
     writer = Writer(
       context: context, layout: layout, files: files, feed: feed, indexes: indexes, search: search,
-      checkpointer: checkpointer, logger: options.logger)
+      checkpointer: checkpointer, metrics: StoreMetrics(options.metrics), logger: options.logger)
     writer.start()
     search.start()
   }

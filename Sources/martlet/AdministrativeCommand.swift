@@ -65,6 +65,7 @@ enum MartletJSON {
     case .verification(let report): json(report)
     case .repair(let report): json(report)
     case .searchIndex(let index): json(index)
+    case .statistics(let report): json(report)
     case .backup(let report): json(report)
     case .restoredStore(let report): json(report)
     case .restoredMessages(let report): json(report)
@@ -95,7 +96,8 @@ func printReply(_ reply: AdministrativeReply) {
     for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
   case .verification(let report): for line in lines(of: report) { say(line) }
   case .repair(let report): for line in lines(of: report) { say(line) }
-  case .searchIndex(let index): for line in lines(index) { say(line) }
+  case .searchIndex(let index): for line in lines(of: index) { say(line) }
+  case .statistics(let report): for line in lines(of: report) { say(line) }
   case .backup(let report): for line in lines(of: report) { say(line) }
   case .restoredStore(let report): for line in lines(of: report) { say(line) }
   case .restoredMessages(let report): for line in lines(of: report) { say(line) }
@@ -113,24 +115,6 @@ private func line(_ account: AccountSummary) -> String {
   if !account.hasPassword { parts.append("no password") }
   if !account.appPasswords.isEmpty { parts.append("app passwords: \(account.appPasswords.joined(separator: ", "))") }
   return parts.joined(separator: "  ")
-}
-
-private func lines(_ index: SearchIndexSummary) -> [String] {
-  let messages = "\(index.indexedMessages) messages, \(roundedSize(index.size))"
-  var lines: [String] =
-    switch index.condition {
-    case .current: ["the search index is current: \(messages)"]
-    case .behind: ["the search index has \(messages); \(index.waitingMessages) messages are waiting for it"]
-    case .unavailable:
-      [
-        "the search index can't be kept up: \(index.reason ?? "unknown")",
-        "it has \(messages); \(index.waitingMessages) messages are not in it and are read in every search",
-      ]
-    }
-  if index.unlistedMessages > 0 {
-    lines.append("\(index.unlistedMessages) of them have too much text for it and are read in every search")
-  }
-  return lines
 }
 
 private func bytes(_ used: Int64?, _ limit: Int64?) -> String {

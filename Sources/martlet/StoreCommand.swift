@@ -12,7 +12,14 @@ import MessageFormat
 struct StoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "store", abstract: "The store that keeps the mail.",
-    subcommands: [Verify.self, Repair.self, Index.self, Backup.self, Restore.self])
+    subcommands: [Stats.self, Verify.self, Repair.self, Index.self, Backup.self, Restore.self])
+
+  struct Stats: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show what the store holds, the room it takes, and how fast it works.")
+    @OptionGroup var options: AdministrativeOptions
+    func run() async throws { try await options.perform(.storeStatistics) }
+  }
 
   struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

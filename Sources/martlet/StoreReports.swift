@@ -1,7 +1,7 @@
 import MailServer
 import MailStore
 
-// Verifications, repairs, backups and restores, as a person reads them.
+// What the store says of itself, as a person reads it.
 
 func lines(of report: VerificationReport) -> [String] {
   var lines: [String] = []
@@ -145,4 +145,67 @@ func lines(of report: RestoreReport) -> [String] {
   let count = counted(report.restored, "message")
   lines.append(report.isDryRun ? "\(count) would be restored" : "\(count) restored")
   return lines
+}
+
+func lines(of index: SearchIndexSummary) -> [String] {
+  let messages = "\(index.indexedMessages) messages, \(roundedSize(index.size))"
+  var lines: [String] =
+    switch index.condition {
+    case .current: ["the search index is current: \(messages)"]
+    case .behind: ["the search index has \(messages); \(index.waitingMessages) messages are waiting for it"]
+    case .unavailable:
+      [
+        "the search index can't be kept up: \(index.reason ?? "unknown")",
+        "it has \(messages); \(index.waitingMessages) messages are not in it and are read in every search",
+      ]
+    }
+  if index.unlistedMessages > 0 {
+    lines.append("\(index.unlistedMessages) of them have too much text for it and are read in every search")
+  }
+  return lines
+}
+
+func lines(of report: StoreStatisticsReport) -> [String] {
+  roomLines(of: report.store) + lines(of: report.searchIndex) + activityLines(of: report.metrics)
+}
+
+private func roomLines(of store: StoreStatistics) -> [String] {
+  [
+    [
+      counted(store.accounts, "account"), counted(store.mailboxes, "mailbox", "mailboxes"),
+      "\(counted(store.messages, "message")) of \(roundedSize(store.messageOctets))",
+      "\(store.deletedMessages) deleted can be restored",
+    ].joined(separator: ", "),
+    [
+      "on disk: store.db \(roundedSize(store.databaseOctets)) and its log \(roundedSize(store.logOctets))",
+      "\(counted(store.packs.count, "pack")) of \(roundedSize(store.packs.octets))",
+      "\(counted(store.largeBodies.count, "large body", "large bodies")) of \(roundedSize(store.largeBodies.octets))",
+      "search index \(roundedSize(store.searchIndexOctets))",
+    ].joined(separator: ", "),
+  ]
+}
+
+private func activityLines(of metrics: [MetricSummary]?) -> [String] {
+  guard let metrics else { return ["no server is running: nothing is measured"] }
+  var lines = ["since the server started:"]
+  let width = metrics.map(\.name.count).max() ?? 0
+  for metric in metrics {
+    let name = metric.name + String(repeating: " ", count: width - metric.name.count)
+    lines.append("  \(name)  \(shown(metric))")
+  }
+  return lines
+}
+
+private func shown(_ metric: MetricSummary) -> String {
+  let isTime = metric.name.hasSuffix("_seconds")
+  func text(_ value: Double) -> String {
+    if isTime { return "\((value * 100_000).rounded() / 100) ms" }
+    return value == value.rounded() ? "\(Int64(value))" : "\(value)"
+  }
+  return switch metric.value {
+  case .count(let count): metric.name.contains("_bytes") ? roundedSize(count) : "\(count)"
+  case .level(let level): metric.name.contains("_bytes") ? roundedSize(Int64(level)) : text(level)
+  case .distribution(let count, _, let median, let ninetyNinth, let largest):
+    "\(count) times, median \(text(median)), 99 % within \(text(ninetyNinth)), most \(text(largest))"
+  }
 }

@@ -72,6 +72,7 @@ import Testing
     ),
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
     (.searchIndex(rebuild: false), "search index current: 0 of 0"),
+    (.storeStatistics, "statistics: 0 messages in 2 accounts"),
     (.searchIndex(rebuild: true), "search index current: 0 of 0"),
     (
       .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 10), "messages []"
@@ -178,6 +179,7 @@ import Testing
       _ = try await server.store.append([message], to: .inbox, of: account.id)
     }
     #expect(await ask(.searchIndex(rebuild: true)) == "search index current: 3 of 3")
+    #expect(await ask(.storeStatistics).hasPrefix("statistics: 3 messages in "))
     await server.stop()
 
     #expect(await ask(.searchIndex(rebuild: false)) == "search index current: 3 of 3")
@@ -244,6 +246,9 @@ extension AdministrativeReply {
       password.count == 24 ? "app password for \(label)" : "a strange app password"
     case .verification(let report): "verification: \(report.accounts) accounts, \(report.findings.count) findings"
     case .repair(let report): "repair: \(report.outcome.rawValue)"
+    case .statistics(let report):
+      "statistics: \(report.store.messages) messages in \(report.store.accounts) accounts"
+        + (report.metrics.map { ", \($0.count) metrics" } ?? "")
     case .backup(let report): "backup: \(report.accounts) accounts"
     case .restoredStore: "restored"
     case .restoredMessages(let report): "restored: \(report.restored)"

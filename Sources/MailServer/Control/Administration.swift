@@ -12,12 +12,17 @@ package struct Administration: Sendable {
   let logger: Logger
   /// No server works with the store beside this.
   let isAlone: Bool
+  /// The running server's.
+  let metrics: MetricsRegistry?
 
-  package init(store: MailStore, clock: WallClock, logger: Logger, isAlone: Bool = false) {
+  package init(
+    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, isAlone: Bool = false
+  ) {
     self.store = store
     self.clock = clock
     self.logger = logger
     self.isAlone = isAlone
+    self.metrics = metrics
   }
 
   /// `status` is the server's own matter and is not answered here. A long operation ends early, where it can, when the
@@ -95,9 +100,12 @@ package struct Administration: Sendable {
         logger.notice("search_index_rebuild")
         await store.rebuildSearchIndex(progress: progress)
       }
-      return .searchIndex(try await stored("the search index") { () throws(StoreError) in
-        SearchIndexSummary(try await store.searchIndexState())
-      })
+      return .searchIndex(try await searchIndexSummary())
+    case .storeStatistics:
+      let statistics = try await stored("the store") { () throws(StoreError) in try await store.statistics() }
+      return .statistics(
+        StoreStatisticsReport(
+          store: statistics, searchIndex: try await searchIndexSummary(), metrics: metrics?.summaries()))
     case .backUpStore(let directory, let verifies, let octetsPerSecond):
       return try await backUpStore(to: directory, verifies: verifies, octetsPerSecond: octetsPerSecond, progress)
     case .restoreMessages(let directory, let text): return try await restoreMessages(text, from: directory, progress)
@@ -105,6 +113,14 @@ package struct Administration: Sendable {
       return try await listMessages(of: address, in: mailbox, isDeleted: isDeleted, limit: limit)
     case .undeleteMessages(let address, let ids, let mailbox, let since, let into):
       return try await undeleteMessages(of: address, ids: ids, in: mailbox, since: since, into: into, progress)
+    }
+  }
+}
+
+extension Administration {
+  private func searchIndexSummary() async throws(Refusal) -> SearchIndexSummary {
+    try await stored("the search index") { () throws(StoreError) in
+      SearchIndexSummary(try await store.searchIndexState())
     }
   }
 }

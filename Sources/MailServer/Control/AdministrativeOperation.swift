@@ -29,6 +29,8 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
   /// as many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
+  /// What the store holds, and, from a running server, what it measures of its work.
+  case storeStatistics
   /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops
   /// nothing.
   case searchIndex(rebuild: Bool)
@@ -86,6 +88,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case verification(VerificationReport)
   case repair(RepairReport)
   case searchIndex(SearchIndexSummary)
+  case statistics(StoreStatisticsReport)
   case backup(BackupReport)
   case restoredStore(WholeRestoreReport)
   case restoredMessages(RestoreReport)
@@ -126,6 +129,13 @@ package struct AppPasswordSummary: Codable, Hashable, Sendable {
 package struct AliasSummary: Codable, Hashable, Sendable {
   package var pattern: String
   package var targets: [String]
+}
+
+package struct StoreStatisticsReport: Codable, Hashable, Sendable {
+  package var store: StoreStatistics
+  package var searchIndex: SearchIndexSummary
+  /// Of the store, since the server started; nil where none runs.
+  package var metrics: [MetricSummary]?
 }
 
 package struct SearchIndexSummary: Codable, Hashable, Sendable {

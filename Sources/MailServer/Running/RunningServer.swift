@@ -59,7 +59,8 @@ package final class RunningServer: Sendable {
     let logger = output.logger("server")
     let files = raiseOpenFileLimit()
     logger.debug("open_file_limit", metadata: ["files": "\(files)"])
-    let store = try await openStore(plan, clock: clock, output: output)
+    let metrics = MetricsRegistry()
+    let store = try await openStore(plan, clock: clock, output: output, metrics: metrics)
     var bound: [Bound] = []
     var control: Listener?
     do throws(StartupError) {
@@ -73,7 +74,7 @@ package final class RunningServer: Sendable {
           descriptor: serviceManager?.sockets[setting.service.rawValue],
           logger: output.logger(setting.service.rawValue))
       }
-      let administration = Administration(store: store, clock: clock, logger: logger)
+      let administration = Administration(store: store, clock: clock, logger: logger, metrics: metrics)
       control = try await listenForCommands(plan, administration, bound, logger: output.logger("control"))
       let server = RunningServer(
         plan: plan, store: store, listeners: bound, control: control, tls: tls, clock: clock, output: output)
@@ -87,9 +88,9 @@ package final class RunningServer: Sendable {
     }
   }
 
-  private static func openStore(_ plan: ServerPlan, clock: WallClock, output: LogOutput) async throws(StartupError)
-    -> MailStore
-  {
+  private static func openStore(
+    _ plan: ServerPlan, clock: WallClock, output: LogOutput, metrics: MetricsRegistry
+  ) async throws(StartupError) -> MailStore {
     let directory = plan.configuration.dataDirectory
     do throws(FileProblem) {
       try makePrivateDirectory(directory)
@@ -100,7 +101,8 @@ package final class RunningServer: Sendable {
       return try await MailStore.open(
         at: directory,
         options: StoreOptions(
-          clock: clock, logger: output.logger("store"), stagingBudget: plan.configuration.limits.bodiesInMemory,
+          clock: clock, logger: output.logger("store"), metrics: metrics,
+          stagingBudget: plan.configuration.limits.bodiesInMemory,
           keepDeleted: plan.configuration.keepDeleted))
     } catch .locked {
       throw StartupError("another martlet holds \(directory)")

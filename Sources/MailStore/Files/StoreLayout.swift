@@ -11,6 +11,7 @@ struct StoreLayout: Sendable {
   }
 
   var database: String { "\(root)/store.db" }
+  var databaseLog: String { "\(root)/store.db-wal" }
   /// The index as it was before it was brought from this schema to a newer one.
   func snapshot(ofSchema version: Int) -> String { "\(root)/store.db.schema-\(version)" }
   func schema(ofSnapshotNamed name: String) -> Int? {

@@ -48,7 +48,9 @@ final class PackWriter {
   /// The end of the group's records so far.
   private var end: Int64 { bufferStart + Int64(buffer.count) }
   var mark: Mark { Mark(end: end) }
-  var hasRecords: Bool { end > committedEnd }
+  var hasRecords: Bool { newOctets > 0 }
+  /// Of the group's records so far.
+  var newOctets: Int64 { end - committedEnd }
   /// Where the active pack's records end once the group is committed.
   var newEnd: Int64 { end }
 

@@ -46,9 +46,9 @@ final class SearchIndexer: @unchecked Sendable {
   private var index: SearchDatabase?
   /// What had arrived when the thread last looked, and when that was.
   private var lastLook = (arrived: 0, time: ContinuousClock.now)
-  private let lag = Gauge(label: "martlet_search_index_waiting_messages")
-  private let size = Gauge(label: "martlet_search_index_size_bytes")
-  private let indexed = Counter(label: "martlet_search_index_messages_total")
+  private let lag: Gauge
+  private let size: Gauge
+  private let indexed: Counter
 
   /// Messages in one transaction.
   private static let batch = 500
@@ -66,7 +66,7 @@ final class SearchIndexer: @unchecked Sendable {
   ///   - delay: how long new messages wait for others to be indexed together with.
   init(
     layout: StoreLayout, files: FileAccess, bodies: BodyReader, logger: Logger, storeKey: Int64, nextID: Int64,
-    delay: Duration
+    delay: Duration, metrics: any MetricsFactory
   ) {
     readers = SearchReaders(path: layout.searchIndex)
     self.layout = layout
@@ -76,6 +76,9 @@ final class SearchIndexer: @unchecked Sendable {
     self.nextID = nextID
     self.delay = delay
     self.bodies = bodies
+    lag = Gauge(label: "martlet_search_index_waiting_messages", factory: metrics)
+    size = Gauge(label: "martlet_search_index_size_bytes", factory: metrics)
+    indexed = Counter(label: "martlet_search_index_messages_total", factory: metrics)
   }
 
   func start() {

@@ -78,8 +78,7 @@ final class Writer: @unchecked Sendable {
   private let checkpointer: Checkpointer
   private let published: Mutex<Directory>
   private let counted = Mutex(CommitStatistics())
-  private let groupSizes = Recorder(label: "martlet_store_commit_group_changes")
-  private let commitTimes = Timer(label: "martlet_store_commit_seconds")
+  private let metrics: StoreMetrics
 
   /// A group takes no more than this, so that the first in it does not wait for ever.
   private static let groupChanges = 1_024
@@ -87,7 +86,7 @@ final class Writer: @unchecked Sendable {
 
   init(
     context: WriteContext, layout: StoreLayout, files: FileAccess, feed: ChangeFeed, indexes: IndexCache,
-    search: SearchIndex, checkpointer: Checkpointer, logger: Logger
+    search: SearchIndex, checkpointer: Checkpointer, metrics: StoreMetrics, logger: Logger
   ) {
     self.context = context
     self.layout = layout
@@ -96,6 +95,7 @@ final class Writer: @unchecked Sendable {
     self.indexes = indexes
     self.search = search
     self.checkpointer = checkpointer
+    self.metrics = metrics
     self.logger = logger
     published = Mutex(context.directory)
   }
@@ -163,6 +163,7 @@ final class Writer: @unchecked Sendable {
         if isClosing { return nil }
         monitor.wait()
       }
+      metrics.waitingChanges.record(queue.count)
       var group: [QueuedWrite] = []
       var octets = 0
       while let next = queue.first, group.count < Self.groupChanges,
@@ -208,8 +209,8 @@ final class Writer: @unchecked Sendable {
     publish()
     for (write, failure) in zip(group, failures) { write.complete(failure) }
     let time = ContinuousClock.now - start
-    groupSizes.record(group.count)
-    commitTimes.record(duration: time)
+    metrics.groupChanges.record(group.count)
+    metrics.commitTime.record(duration: time)
     counted.withLock {
       $0.groups += 1
       $0.changes += group.count
@@ -242,12 +243,15 @@ final class Writer: @unchecked Sendable {
 
   /// Bodies first, then the commit that names them.
   private func flushBodies() throws(StoreError) {
+    let (start, octets) = (ContinuousClock.now, context.packs.newOctets)
     do throws(FileError) {
       try context.packs.flush()
       if context.hasNewLargeBodies { try files.flushDirectory(layout.large) }
     } catch {
       throw error.storeError
     }
+    metrics.flushTime.record(duration: ContinuousClock.now - start)
+    metrics.writtenOctets.increment(by: octets)
   }
 
   private func publish() {
@@ -273,6 +277,7 @@ final class Writer: @unchecked Sendable {
   private func fail(_ group: [QueuedWrite], _ error: StoreError) {
     logger.error(
       "store_commit_failed", metadata: ["changes": "\(group.count)", "error": "\(error)"])
+    metrics.failedCommits.increment()
     for write in group { write.complete(error) }
   }
 
