@@ -80,13 +80,14 @@ package final class ChangeSubscription: Sendable {
   }
 }
 
-/// Hands changes to the subscribers of each account.
+/// Hands changes to the subscribers of each account, and wakes whoever works off the queue.
 final class ChangeFeed: Sendable {
   private struct Subscriber {
     weak var subscription: ChangeSubscription?
   }
 
   private let subscribers = Mutex<[AccountID: [ObjectIdentifier: Subscriber]]>([:])
+  private let queueWatcher = Mutex<(@Sendable () -> Void)?>(nil)
 
   func subscribe(to account: AccountID, wake: @escaping @Sendable () -> Void) -> ChangeSubscription {
     let subscription = ChangeSubscription(feed: self, account: account, wake: wake)
@@ -101,6 +102,11 @@ final class ChangeFeed: Sendable {
       if subscribers[account]?.isEmpty == true { subscribers[account] = nil }
     }
   }
+
+  /// There is one: the next takes the place of the last.
+  func watchQueue(_ wake: @escaping @Sendable () -> Void) { queueWatcher.withLock { $0 = wake } }
+
+  func publishQueueChange() { queueWatcher.withLock { $0 }?() }
 
   /// Changes of one account, in order. Called by the thread that commits, before it answers those who made them.
   func publish(_ changes: [Change], of account: AccountID) {

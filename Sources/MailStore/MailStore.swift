@@ -52,7 +52,7 @@ package final class MailStore: Sendable {
   private let filePool: WorkerPool<Void>
   private let checkpointer: Checkpointer
   private let indexes: IndexCache
-  private let feed: ChangeFeed
+  let feed: ChangeFeed
   private let bodies: BodyReader
   private let staging: StagingArea
   private let search: SearchIndex
@@ -121,6 +121,14 @@ package final class MailStore: Sendable {
     await checkpointer.stop()
     await filePool.stop()
     lock.release()
+  }
+
+  /// Runs on the writer's thread; the result comes back when it is durable and published.
+  /// - Parameter weight: octets that it adds to the packs.
+  func write<Value: Sendable>(
+    weight: Int = 0, _ change: @escaping @Sendable (WriteContext) throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value {
+    try await writer.run(weight: weight, change)
   }
 
   /// Runs on a reading thread, on one state of the database.
@@ -350,13 +358,13 @@ package final class MailStore: Sendable {
   }
 
   /// One body to many recipients in one commit; one over quota fails alone. Results in the order of `recipients`.
-  package func deliver(_ body: StagedBody, to recipients: [LocalDelivery], internalDate: DateTime) async
-    -> [Result<AppendResult, StoreError>]
-  {
+  package func deliver(
+    _ body: StagedBody, to recipients: [LocalDelivery], internalDate: DateTime
+  ) async -> [Result<AppendResult, StoreError>] {
     do throws(StoreError) {
       try await body.flushIfLarge()
       return try await writer.run(weight: body.isLarge ? 0 : body.size) { (context) throws(StoreError) in
-        try context.deliver(body, to: recipients, date: internalDate)
+        try context.deliver(body, to: recipients, queued: [], date: internalDate)
       }
     } catch {
       return recipients.map { _ in .failure(error) }
@@ -472,7 +480,7 @@ package final class MailStore: Sendable {
   }
 
   /// A backup that is being made, or a crash before the end, leaves it to the next start.
-  private func removeLarge(_ bodies: [Int64]) async throws(StoreError) {
+  func removeLarge(_ bodies: [Int64]) async throws(StoreError) {
     let (layout, files, holds) = (layout, files, holds)
     let result: Result<Bool, StoreError> = await filePool.run { _ in
       guard holds.ifNone({ for body in bodies { files.remove(layout.large(body)) } }) else { return .success(false) }

@@ -103,6 +103,7 @@ private func differenceLines(_ differences: RepairPlan.Differences) -> [String] 
   count(differences.messagesNotFound, "messages that only store.db has")
   count(differences.messagesChanged, "messages whose flags store.db has otherwise")
   count(differences.deletedChanged, "deleted messages of which store.db does not know how to restore them")
+  count(differences.queueChanged, "recipients of queued messages of which store.db says other things")
   return lines
 }
 

@@ -29,12 +29,30 @@ struct StoreDump: Equatable {
       ("messages", "SELECT * FROM messages ORDER BY id"),
       ("entries", "SELECT * FROM entries ORDER BY mailbox, uid"),
       ("deleted_entries", "SELECT * FROM deleted_entries ORDER BY account, deleted_at, mailbox, uid"),
+      // Without attempts and warnings: after a repair all is tried anew.
+      (
+        "queued_messages",
+        """
+        SELECT id, body, size, prefix, created, expires, account, sender, parameters FROM queued_messages ORDER BY id
+        """
+      ),
+      (
+        "queued_recipients",
+        """
+        SELECT message, position, account, address, destination, parameters, state FROM queued_recipients
+        ORDER BY message, position
+        """
+      ),
       ("vanished", "SELECT * FROM vanished ORDER BY mailbox, modseq, first"),
       // The hashes have a key that is drawn anew.
       ("threads", "SELECT account, thread, count(*) FROM threads GROUP BY account, thread ORDER BY account, thread"),
     ]
-    let hasDeleted = try database.first("SELECT 1 FROM sqlite_master WHERE name = 'deleted_entries'") { _ in true }
-    for (name, sql) in queries where name != "deleted_entries" || hasDeleted != nil {
+    var known: Set<String> = []
+    try database.forEach("SELECT name FROM sqlite_master WHERE type = 'table'") { row in
+      known.insert(row.text(0))
+      return true
+    }
+    for (name, sql) in queries where known.contains(name) {
       var rows: [String] = []
       try database.forEach(sql) { row in
         rows.append((0..<row.columnCount).map { "\(row.value($0))" }.joined(separator: " "))

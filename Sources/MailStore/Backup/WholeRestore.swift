@@ -143,6 +143,9 @@ package struct WholeRestore: Sendable {
         "UPDATE mailboxes SET modseq = modseq + ?, uid_next = min(uid_next + ?, 4294967295)",
         [jump, .integer(Self.uidJump)])
       try database.run("UPDATE state SET value = value + ? WHERE name = 'next_id'", [jump])
+      // What was waiting then may have been sent since: a person decides.
+      try database.run("UPDATE queued_recipients SET state = 1 WHERE state = 0")
+      try database.run("DELETE FROM queued_destinations")
       try database.run("UPDATE state SET value = 0 WHERE name = 'packs_tell_all'")
     } catch {
       throw StoreError(error)

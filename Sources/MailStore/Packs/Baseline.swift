@@ -43,7 +43,34 @@ struct Baseline {
     }
     try writeDeletions(append)
     for account in directory.accounts { try writeDeletedEntries(of: account.id.rawValue, append) }
+    try writeQueue(append)
     try append([.baselineEnd(start)])
+  }
+
+  private func writeQueue(_ append: ([RecordedChange]) throws(StoreError) -> Void) throws(StoreError) {
+    var last: Int64 = 0
+    while let message = try database.one(
+      """
+      SELECT id, body, prefix, created, expires, warns, account, sender, parameters,
+        (SELECT min(next_attempt) FROM queued_recipients r WHERE r.message = m.id)
+      FROM queued_messages m WHERE id > ? ORDER BY id LIMIT 1
+      """, .integer(last), row: RecordedQueuedMessage.init)
+    {
+      var message = message
+      last = message.id
+      try database.each(
+        """
+        SELECT position, address, destination, parameters, state, result FROM queued_recipients
+        WHERE message = ? ORDER BY position
+        """, .integer(last)
+      ) { row in
+        message.recipients.append(
+          RecordedQueuedMessage.Recipient(
+            position: row.integer(0), address: row.text(1), destination: row.text(2), parameters: row.text(3),
+            state: UInt8(truncatingIfNeeded: row.integer(4)), result: row.text(5)))
+      }
+      try append([.queued(message)])
+    }
   }
 
   private func writeDeletions(_ append: ([RecordedChange]) throws(StoreError) -> Void) throws(StoreError) {
@@ -137,6 +164,16 @@ extension RecordedDeletedEntry {
     self.init(
       key: RecordedDeletionKey(row), name: row.text(3), message: row.integer(4),
       flags: UInt8(truncatingIfNeeded: row.integer(5)), keywords: row.text(6))
+  }
+}
+
+extension RecordedQueuedMessage {
+  /// Columns: id, body, prefix, created, expires, warns, account, sender, parameters, first attempt. Without recipients.
+  fileprivate init(_ row: Row) {
+    self.init(
+      id: row.integer(0), body: row.integer(1), prefix: row.blob(2), created: row.integer(3), expires: row.integer(4),
+      warns: row.optionalInteger(5), notBefore: row.integer(9), account: row.integer(6), sender: row.text(7),
+      parameters: row.text(8), recipients: [])
   }
 }
 

@@ -28,6 +28,12 @@ enum RecordedChange: Hashable, Sendable {
   case deletionsPurged(account: Int64, upTo: RecordedDeletionKey)
   /// Gone for good, with the bodies that no other message has.
   case messagesPurged([Int64])
+  /// The bodies stand before.
+  case queued(RecordedQueuedMessage)
+  /// Recipients that are done with; a message without recipients is gone, and its body where nothing else has it.
+  case unqueued(message: Int64, positions: [Int64])
+  /// Recipients whose state has changed otherwise.
+  case queueState(message: Int64, positions: [Int64], state: UInt8, result: String)
 
   // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there.
 
@@ -103,6 +109,30 @@ struct RecordedEntry: Hashable, Sendable {
 struct RecordedRun: Hashable, Sendable {
   var modSequence: Int64
   var uids: ClosedRange<UInt32>
+}
+
+/// Attempts are not kept: after a repair all that waits is tried anew.
+struct RecordedQueuedMessage: Hashable, Sendable {
+  struct Recipient: Hashable, Sendable {
+    var position: Int64
+    var address: String
+    var destination: String
+    var parameters: String
+    var state: UInt8
+    var result: String
+  }
+
+  var id: Int64
+  var body: Int64
+  var prefix: [UInt8]
+  var created: Int64
+  var expires: Int64
+  var warns: Int64?
+  var notBefore: Int64
+  var account: Int64
+  var sender: String
+  var parameters: String
+  var recipients: [Recipient]
 }
 
 struct RecordedDeletion: Hashable, Sendable {

@@ -20,6 +20,9 @@ extension RecordedChange {
     case restored = 15
     case deletionsPurged = 16
     case messagesPurged = 17
+    case queued = 18
+    case unqueued = 19
+    case queueState = 20
     case directory = 32
     case mailboxes = 33
     case exactEntries = 34
@@ -128,6 +131,19 @@ extension RecordedChange {
         $0.appendSigned($1 &- last)
         last = $1
       }
+    case .queued(let message):
+      tag = .queued
+      message.encode(into: &fields)
+    case .unqueued(let message, let positions):
+      tag = .unqueued
+      fields.appendVariable(message)
+      fields.appendList(positions) { $0.appendVariable($1) }
+    case .queueState(let message, let positions, let state, let result):
+      tag = .queueState
+      fields.appendVariable(message)
+      fields.appendList(positions) { $0.appendVariable($1) }
+      fields.append(state)
+      fields.appendText(result)
     case .directory(let domains, let accounts, let aliases):
       tag = .directory
       fields.appendList(domains) { $0.appendText($1) }
@@ -260,6 +276,15 @@ extension RecordedChange {
         last = last &+ step
         return last
       }.map { .messagesPurged($0) }
+    case .queued: return RecordedQueuedMessage(decoding: &fields).map { .queued($0) }
+    case .unqueued:
+      guard let message = fields.nextID(), let positions = fields.nextList({ $0.nextID() }) else { return nil }
+      return .unqueued(message: message, positions: positions)
+    case .queueState:
+      guard let message = fields.nextID(), let positions = fields.nextList({ $0.nextID() }),
+        let state = fields.next(), let result = fields.nextText()
+      else { return nil }
+      return .queueState(message: message, positions: positions, state: state, result: result)
     case .directory:
       guard let domains = fields.nextList({ $0.nextText() }), let accounts = fields.nextList({ $0.nextID() }),
         let aliases = fields.nextList({ $0.nextText() })
@@ -302,6 +327,48 @@ extension RecordedChange {
       guard let segment = fields.nextID(), let offset = fields.nextID() else { return nil }
       return .baselineEnd(PackPosition(segment: segment, offset: offset))
     }
+  }
+}
+
+extension RecordedQueuedMessage {
+  fileprivate func encode(into fields: inout [UInt8]) {
+    fields.appendVariable(id)
+    fields.appendVariable(body)
+    fields.appendCounted(prefix)
+    fields.appendVariable(created)
+    fields.appendVariable(expires)
+    fields.appendOptional(warns) { $0.appendVariable($1) }
+    fields.appendVariable(notBefore)
+    fields.appendVariable(account)
+    fields.appendText(sender)
+    fields.appendText(parameters)
+    fields.appendList(recipients) {
+      $0.appendVariable($1.position)
+      $0.appendText($1.address)
+      $0.appendText($1.destination)
+      $0.appendText($1.parameters)
+      $0.append($1.state)
+      $0.appendText($1.result)
+    }
+  }
+
+  fileprivate init?(decoding fields: inout ByteCursor) {
+    guard let id = fields.nextID(), let body = fields.nextID(), let prefix = fields.nextCounted(),
+      let created = fields.nextID(), let expires = fields.nextID(), let warns = fields.nextOptional({ $0.nextID() }),
+      let notBefore = fields.nextID(), let account = fields.nextID(), let sender = fields.nextText(),
+      let parameters = fields.nextText(),
+      let recipients = fields.nextList({ fields -> Recipient? in
+        guard let position = fields.nextID(), let address = fields.nextText(), let destination = fields.nextText(),
+          let parameters = fields.nextText(), let state = fields.next(), let result = fields.nextText()
+        else { return nil }
+        return Recipient(
+          position: position, address: address, destination: destination, parameters: parameters, state: state,
+          result: result)
+      })
+    else { return nil }
+    self.init(
+      id: id, body: body, prefix: Array(prefix), created: created, expires: expires, warns: warns,
+      notBefore: notBefore, account: account, sender: sender, parameters: parameters, recipients: recipients)
   }
 }
 

@@ -235,8 +235,18 @@ final class HistoryReplay {
       for key in keys { try database.forgetDeleted(key, of: account) }
     case .deletionsPurged(let account, let key): try database.purgeDeleted(upTo: key, of: account)
     case .messagesPurged(let messages): _ = try database.purge(messages)
+    case .queued(let message):
+      meet(id: message.id)
+      meet(id: message.body)
+      let size = try database.one("SELECT size FROM bodies WHERE id = ?", .integer(message.body)) { $0.integer(0) }
+      try database.insertQueued(message, size: Int64(message.prefix.count) + (size ?? 0))
+    case .unqueued(let message, let positions): _ = try database.unqueue(message, positions)
+    case .queueState(let message, let positions, let state, let result):
+      for position in positions { try database.setQueueState(message, position, Int64(state), result) }
     case .directory(let domains, let accounts, let aliases):
       try database.change("DELETE FROM deleted_entries")
+      try database.change("DELETE FROM queued_recipients")
+      try database.change("DELETE FROM queued_messages")
       try empty(directory.keepOnly(domains: domains, accounts: accounts, aliases: aliases))
     case .mailboxes(let account, let mailboxes, let subscriptions):
       directory.subscriptions[account] = Set(subscriptions)

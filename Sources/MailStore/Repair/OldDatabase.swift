@@ -101,6 +101,25 @@ extension HistoryReplay {
         """)
     try copy(from: old.database, "SELECT body FROM purged_large", into: "INSERT INTO purged_large (body) VALUES (?)")
     try copy(
+      from: old.database,
+      """
+      SELECT id, body, size, prefix, created, warns, expires, account, sender, parameters FROM queued_messages
+      """,
+      into: """
+        INSERT INTO queued_messages (id, body, size, prefix, created, warns, expires, account, sender, parameters)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    try copy(
+      from: old.database,
+      """
+      SELECT message, position, account, address, destination, parameters, state, attempts, next_attempt, result
+      FROM queued_recipients
+      """,
+      into: """
+        INSERT INTO queued_recipients (message, position, account, address, destination, parameters, state, attempts,
+          next_attempt, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    try copy(
       from: old.database, "SELECT account, hash, thread FROM threads",
       into: "INSERT INTO threads (account, hash, thread) VALUES (?, ?, ?)")
   }

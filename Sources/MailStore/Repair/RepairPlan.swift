@@ -28,6 +28,8 @@ package struct RepairPlan: Codable, Hashable, Sendable {
     package var deletedNotFound: Int64 = 0
     /// Deleted entries, for restoring them, that store.db does not have or has wrong.
     package var deletedChanged: Int64 = 0
+    /// Recipients of queued messages that only one of the two has, or in another state.
+    package var queueChanged: Int64 = 0
     package var isEmpty: Bool { self == Differences() }
     package init() {}
   }

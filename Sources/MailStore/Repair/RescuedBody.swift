@@ -23,7 +23,8 @@ struct RescuedBody {
     let body = try database.one(
       "SELECT id, pack, position, size, checksum FROM bodies WHERE id = ?", .integer(id), row: StoredBody.init)
     let placements = try placements()
-    guard let body, !placements.isEmpty else { return }
+    let isQueued = try database.one("SELECT 1 FROM queued_messages WHERE body = ?", .integer(id)) { _ in true }
+    guard let body, !placements.isEmpty || isQueued != nil else { return }
     var record = PackRecord.encode(
       kind: body.pack == nil ? .largeBody : .body, bodyID: id, bodySize: Int(body.size), bodyChecksum: body.checksum,
       placements: placements, stamp: packs.stamp)

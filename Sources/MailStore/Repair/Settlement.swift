@@ -34,6 +34,7 @@ struct Settlement {
     if slack > 0 { stepOver() }
     try writeDirectory()
     try countUses()
+    try settleQueue()
     try removeLost()
     try countMessages()
     try database.change("UPDATE state SET value = ? WHERE name = 'next_id'", .integer(nextID))
@@ -266,7 +267,8 @@ struct Settlement {
     ) { $0.integer(0) }
     lostDeletedCount = withoutBody ?? 0
     try database.change("DELETE FROM messages WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = messages.body)")
-    try database.change("DELETE FROM bodies WHERE id NOT IN (SELECT body FROM messages)")
+    try database.change(
+      "DELETE FROM bodies WHERE id NOT IN (SELECT body FROM messages UNION SELECT body FROM queued_messages)")
     try database.change(
       """
       DELETE FROM deleted_entries WHERE account NOT IN (SELECT id FROM accounts)
@@ -281,6 +283,36 @@ struct Settlement {
     lost.append(
       RepairPlan.LostMessage(
         account: address(of: mailbox.account), mailbox: mailbox.name, uid: uid, reason: reason))
+  }
+
+  // MARK: The queue
+
+  /// All that waits is tried anew. Where something may have been sent of which nothing tells, it waits for a person.
+  private mutating func settleQueue() throws(StoreError) {
+    let lost = try database.one(
+      "SELECT count(*) FROM queued_messages m WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = m.body)"
+    ) { $0.integer(0) }
+    if let lost, lost > 0 {
+      notes.append("queued messages whose bodies are lost, and which will not be sent: \(lost)")
+      try database.change(
+        "DELETE FROM queued_messages WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = queued_messages.body)")
+    }
+    try database.change("DELETE FROM queued_recipients WHERE message NOT IN (SELECT id FROM queued_messages)")
+    try database.change("DELETE FROM queued_messages WHERE id NOT IN (SELECT message FROM queued_recipients)")
+    if slack > 0 {
+      try database.change("UPDATE queued_recipients SET state = 1 WHERE state = 0")
+      let held = Int64(database.changedRows)
+      if held > 0 {
+        notes.append(
+          "recipients of queued messages that may have been sent already, and are held: \(held) (martlet queue list)")
+      }
+    }
+    try database.change("DELETE FROM queued_destinations")
+    try database.change(
+      """
+      INSERT INTO queued_destinations (name, next_attempt, last_attempt, failures, result)
+      SELECT destination, min(next_attempt), 0, 0, '' FROM queued_recipients WHERE state = 0 GROUP BY destination
+      """)
   }
 
   // MARK: Counters

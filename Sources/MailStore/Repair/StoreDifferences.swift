@@ -18,6 +18,7 @@ struct StoreDifferences {
     try compareEntries(directory)
     try compareDeleted()
     try compareDeletedEntries()
+    try compareQueues()
   }
 
   // MARK: Accounts and mailboxes
@@ -169,6 +170,39 @@ struct StoreDifferences {
             AND name IS ? AND message IS ? AND flags IS ? AND keywords IS ?
           """, .integer(row.account), .integer(row.key.time), .integer(row.key.mailbox), .integer(Int64(row.key.uid)),
           row.values[0], row.values[1], row.values[2], row.values[3]
+        ) { _ in true }
+        if isSame == nil { count += 1 }
+      }
+    }
+  }
+
+  // MARK: The queue
+
+  private mutating func compareQueues() throws(StoreError) {
+    found.queueChanged = max(try count(queuedIn: new, notIn: old), try count(queuedIn: old, notIn: new))
+  }
+
+  private func count(queuedIn one: Database, notIn other: Database) throws(StoreError) -> Int64 {
+    var (message, position, count): (Int64, Int64, Int64) = (0, -1, 0)
+    while true {
+      var rows: [[SQLValue]] = []
+      try one.each(
+        """
+        SELECT r.message, r.position, r.address, r.state, m.sender, m.body FROM queued_recipients r
+        JOIN queued_messages m ON m.id = r.message
+        WHERE (r.message, r.position) > (?, ?) ORDER BY r.message, r.position LIMIT ?
+        """, .integer(message), .integer(position), .integer(Int64(Self.batch))
+      ) { row in
+        rows.append((0..<6).map { row.value($0) })
+        (message, position) = (row.integer(0), row.integer(1))
+      }
+      guard !rows.isEmpty else { return count }
+      for row in rows {
+        let isSame = try other.one(
+          """
+          SELECT 1 FROM queued_recipients r JOIN queued_messages m ON m.id = r.message
+          WHERE r.message = ? AND r.position = ? AND r.address = ? AND r.state = ? AND m.sender = ? AND m.body = ?
+          """, row[0], row[1], row[2], row[3], row[4], row[5]
         ) { _ in true }
         if isSame == nil { count += 1 }
       }

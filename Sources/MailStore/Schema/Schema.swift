@@ -144,6 +144,57 @@ enum Schema {
       -- Large bodies that are no longer needed and whose files may still be there.
       CREATE TABLE purged_large (body INTEGER PRIMARY KEY);
       """),
+    Migration(
+      "4 queue",
+      """
+      CREATE TABLE queued_messages (
+        id INTEGER PRIMARY KEY,
+        body INTEGER NOT NULL,
+        -- Of what goes out: prefix and body.
+        size INTEGER NOT NULL,
+        prefix BLOB NOT NULL,
+        created INTEGER NOT NULL,
+        -- When the sender is told that it takes longer; NULL once that is done.
+        warns INTEGER,
+        expires INTEGER NOT NULL,
+        -- Who submitted it; 0 for the server's own.
+        account INTEGER NOT NULL,
+        -- Empty for the null reverse-path.
+        sender TEXT NOT NULL,
+        parameters TEXT NOT NULL
+      );
+      CREATE INDEX queued_bodies ON queued_messages (body);
+      CREATE INDEX queued_warnings ON queued_messages (warns) WHERE warns IS NOT NULL;
+      CREATE INDEX queued_expiry ON queued_messages (expires);
+      CREATE TABLE queued_recipients (
+        message INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        -- Of the message.
+        account INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        -- 0 waiting, 1 held, 2 to be reported.
+        state INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        next_attempt INTEGER NOT NULL,
+        result TEXT NOT NULL,
+        PRIMARY KEY (message, position)
+      ) WITHOUT ROWID;
+      CREATE INDEX queued_waiting ON queued_recipients (destination, account, next_attempt) WHERE state = 0;
+      CREATE INDEX queued_reports ON queued_recipients (next_attempt) WHERE state = 2;
+      -- Those for which something waits. Nothing is tried before the time here, whatever its recipients say.
+      CREATE TABLE queued_destinations (
+        name TEXT PRIMARY KEY,
+        next_attempt INTEGER NOT NULL,
+        last_attempt INTEGER NOT NULL,
+        -- Attempts in a row in which it could not be reached, and why not the last time.
+        failures INTEGER NOT NULL,
+        result TEXT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE INDEX queued_reachable ON queued_destinations (next_attempt) WHERE failures = 0;
+      CREATE INDEX queued_unreachable ON queued_destinations (next_attempt) WHERE failures > 0;
+      """),
   ]
 }
 

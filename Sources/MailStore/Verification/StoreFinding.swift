@@ -33,6 +33,8 @@ package struct StoreFinding: Codable, Hashable, Sendable {
     case vanished
     /// What could be restored.
     case deletedEntry
+    /// Messages on their way to other servers.
+    case queue
   }
 
   package var kind: Kind
@@ -80,7 +82,7 @@ extension StoreFinding.Kind {
     switch self {
     case .packUnknown, .recordUnreadable, .deletedBodyLost, .bodyUnused, .fileUnknown, .alias: .warning
     case .database, .counterOfIDs, .packMissing, .packCutOff, .recordContradicts, .bodyLost, .structure, .account,
-      .mailbox, .mailboxCounters, .entry, .message, .vanished, .deletedEntry:
+      .mailbox, .mailboxCounters, .entry, .message, .vanished, .deletedEntry, .queue:
       .damage
     }
   }
@@ -89,7 +91,7 @@ extension StoreFinding.Kind {
   package var advice: String {
     switch self {
     case .database, .counterOfIDs, .structure, .account, .mailbox, .mailboxCounters, .entry, .message, .vanished,
-      .deletedEntry:
+      .deletedEntry, .queue:
       "stop the server and run martlet store repair, which shows what it will do before it does it"
     case .packMissing, .packCutOff:
       "bring the file back from a backup; without one, martlet store repair keeps all that is not in it"

@@ -68,6 +68,7 @@ struct StoreVerifier {
       try checkDirectory(start)
       try checkAccounts()
       try checkDeletedEntries()
+      try checkQueue()
       try checkLeftovers(start)
     } catch {
       switch error {

@@ -163,25 +163,30 @@ extension Database {
       let body = try one("SELECT body FROM messages WHERE id = ?", .integer(message)) { $0.integer(0) }
       guard let body else { continue }
       try change("DELETE FROM messages WHERE id = ?", .integer(message))
-      // A body's messages get their IDs with it and before the next body does, so they stand between the two.
-      let isUsed = try one(
-        """
-        SELECT 1 FROM messages WHERE id > ?1 AND body = ?1
-          AND id < ifnull((SELECT min(id) FROM bodies WHERE id > ?1), 9223372036854775807) LIMIT 1
-        """, .integer(body)
-      ) { _ in true }
-      guard isUsed == nil else { continue }
-      let gone = try one("SELECT size, pack IS NULL FROM bodies WHERE id = ?", .integer(body)) { row in
-        (size: row.integer(0), isLarge: row.integer(1) != 0)
-      }
-      guard let gone else { continue }
+      guard let gone = try removeBodyIfUnused(body) else { continue }
       octets += gone.size
-      if gone.isLarge {
-        large.append(body)
-        try change("INSERT OR IGNORE INTO purged_large VALUES (?)", .integer(body))
-      }
-      try change("DELETE FROM bodies WHERE id = ?", .integer(body))
+      if gone.isLarge { large.append(body) }
     }
     return (octets, large)
+  }
+
+  /// Returns what it was, or nil where a message still has it.
+  func removeBodyIfUnused(_ body: Int64) throws(StoreError) -> (size: Int64, isLarge: Bool)? {
+    // A body's messages get their IDs with it and before the next body does, so they stand between the two.
+    let isUsed = try one(
+      """
+      SELECT 1 FROM messages WHERE id > ?1 AND body = ?1
+        AND id < ifnull((SELECT min(id) FROM bodies WHERE id > ?1), 9223372036854775807)
+      UNION ALL SELECT 1 FROM queued_messages WHERE body = ?1 LIMIT 1
+      """, .integer(body)
+    ) { _ in true }
+    guard isUsed == nil else { return nil }
+    let gone = try one("SELECT size, pack IS NULL FROM bodies WHERE id = ?", .integer(body)) { row in
+      (size: row.integer(0), isLarge: row.integer(1) != 0)
+    }
+    guard let gone else { return nil }
+    if gone.isLarge { try change("INSERT OR IGNORE INTO purged_large VALUES (?)", .integer(body)) }
+    try change("DELETE FROM bodies WHERE id = ?", .integer(body))
+    return gone
   }
 }

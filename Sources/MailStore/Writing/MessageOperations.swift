@@ -44,7 +44,7 @@ extension WriteContext {
 
   /// What stands in the way of one recipient is found before anything is written, so that the others need no undoing.
   func deliver(
-    _ body: StagedBody, to recipients: [LocalDelivery], date: DateTime
+    _ body: StagedBody, to recipients: [LocalDelivery], queued: [NewQueuedMessage], date: DateTime
   ) throws(StoreError) -> [Result<AppendResult, StoreError>] {
     struct Message {
       var email: EmailID
@@ -105,13 +105,14 @@ extension WriteContext {
         }
       }
     }
-    guard !placements.isEmpty else { return results }
+    guard !placements.isEmpty || !queued.isEmpty else { return results }
     for message in messages {
       try insertMessage(
         message.email, account: message.account, body: bodyID, thread: message.thread,
         size: message.prefix.count + body.size, date: date, prefix: message.prefix, entries: message.entries)
     }
     try store(body, as: bodyID, placements: placements)
+    for message in queued { _ = try enqueue(message, body: bodyID, size: message.prefix.count + body.size) }
     return results
   }
 

@@ -43,6 +43,8 @@ final class WriteContext {
   private(set) var removedMailboxes: [MailboxID] = []
   private(set) var changes: [(account: AccountID, change: Change)] = []
   private var movedSpools: [(SpoolFile, String)] = []
+  /// Something has come into the queue, or is due earlier than it was.
+  var isQueueChanged = false
   /// What the packs must be told besides the placements of bodies.
   private var recorded: [RecordedChange] = []
 
@@ -139,6 +141,7 @@ final class WriteContext {
     movedSpools = []
     recorded = []
     isDirectoryChanged = false
+    isQueueChanged = false
   }
 
   /// The group has failed: nothing of it has happened.

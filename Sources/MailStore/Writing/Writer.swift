@@ -270,6 +270,7 @@ final class Writer: @unchecked Sendable {
     for (account, changes) in byAccount { feed.publish(changes, of: account) }
     let newMessages = changes.reduce(0) { $0 + $1.change.newEntries }
     if newMessages > 0 { search.note(newMessages: newMessages) }
+    if context.isQueueChanged { feed.publishQueueChange() }
     context.endGroup()
   }
 

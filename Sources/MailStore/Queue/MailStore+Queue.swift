@@ -1,0 +1,123 @@
+package import MessageFormat
+
+extension MailStore {
+  // MARK: Into the queue
+
+  /// One body to local recipients and into the queue, in one commit. A local recipient over quota fails alone; where the
+  /// store fails, all do, and nothing is queued. Results in the order of `recipients`.
+  /// - Parameter progress: changes of the queue in the same commit: the report about recipients, and that they are
+  ///   reported.
+  package func deliver(
+    _ body: StagedBody, to recipients: [LocalDelivery], queued: [NewQueuedMessage], internalDate: DateTime,
+    progress: QueueProgress = QueueProgress()
+  ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
+    try await body.flushIfLarge()
+    let (results, large) = try await write(weight: body.isLarge ? 0 : body.size) { (context) throws(StoreError) in
+      let results = try context.deliver(body, to: recipients, queued: queued, date: internalDate)
+      return (results, try context.note(progress))
+    }
+    await forget(large)
+    return results
+  }
+
+  // MARK: Out of it
+
+  /// Destinations that are due: of those that could be reached the last time, or of the others.
+  /// - Parameter busy: names to leave out; a bounded number.
+  package func dueDestinations(
+    reachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int
+  ) async throws(StoreError) -> [QueuedDestination] {
+    try await read { (database) throws(StoreError) in
+      try database.dueDestinations(reachable, at: time, without: busy, limit: limit)
+    }
+  }
+
+  /// When something of the queue is due after `time`; nil where nothing waits.
+  package func nextQueueEvent(after time: Timestamp) async throws(StoreError) -> Timestamp? {
+    try await read { (database) throws(StoreError) in try database.nextQueueEvent(after: time) }
+  }
+
+  /// Messages that are due for a destination, a few of each account in turn, so that nobody's thousand stand before
+  /// another's one. At most 100 recipients of each; the others come with the next call.
+  /// - Parameters:
+  ///   - last: the account whose turn was last.
+  ///   - taken: messages to leave out; a bounded number.
+  package func dueDeliveries(
+    for destination: String, at time: Timestamp, after last: AccountID?, without taken: Set<QueueID>, limit: Int
+  ) async throws(StoreError) -> [QueuedDelivery] {
+    try await read { (database) throws(StoreError) in
+      try database.dueDeliveries(
+        for: destination, at: time, after: last?.rawValue ?? -1, without: taken, limit: limit)
+    }
+  }
+
+  /// Messages of which something is to be reported by now, with those recipients.
+  package func dueReports(at time: Timestamp, limit: Int) async throws(StoreError) -> [QueuedDelivery] {
+    try await read { (database) throws(StoreError) in try database.dueReports(at: time, limit: limit) }
+  }
+
+  /// Messages whose senders are to be told that they take longer, with the recipients that wait.
+  package func lateMessages(at time: Timestamp, limit: Int) async throws(StoreError) -> [QueuedDelivery] {
+    try await read { (database) throws(StoreError) in try database.lateMessages(at: time, limit: limit) }
+  }
+
+  /// Messages whose time is over, with the recipients that wait.
+  package func expiredMessages(at time: Timestamp, limit: Int) async throws(StoreError) -> [QueuedDelivery] {
+    try await read { (database) throws(StoreError) in try database.expiredMessages(at: time, limit: limit) }
+  }
+
+  /// Nil where nothing waits for it.
+  package func queuedDestination(_ name: String) async throws(StoreError) -> QueuedDestination? {
+    try await read { (database) throws(StoreError) in try database.queuedDestination(name) }
+  }
+
+  /// Returns when it is durable. What is no longer in the queue is left out.
+  package func note(_ progress: QueueProgress) async throws(StoreError) {
+    let large = try await write { (context) throws(StoreError) in try context.note(progress) }
+    await forget(large)
+  }
+
+  /// Nothing is being delivered to the destination any more.
+  package func settle(destination: String, _ outcome: DestinationOutcome) async throws(StoreError) {
+    try await write { (context) throws(StoreError) in try context.settle(destination: destination, outcome) }
+  }
+
+  /// `wake` is called, from any thread, when something has come into the queue or is due earlier than it was.
+  package func watchQueue(wake: @escaping @Sendable () -> Void) { feed.watchQueue(wake) }
+
+  // MARK: For an administrator
+
+  /// In the order of their coming, after `last`, with all their recipients.
+  package func queuedMessages(
+    _ filter: QueueFilter, after last: QueueID? = nil, limit: Int
+  ) async throws(StoreError) -> [QueuedDelivery] {
+    try await read { (database) throws(StoreError) in try database.queuedMessages(filter, after: last, limit: limit) }
+  }
+
+  package func queueSummary() async throws(StoreError) -> QueueSummary {
+    try await read { (database) throws(StoreError) in try database.queueSummary() }
+  }
+
+  /// Does it with all recipients that match. In steps, between which others write. Returns how many there were.
+  package func perform(_ action: QueueAction, on filter: QueueFilter) async throws(StoreError) -> Int {
+    var count = 0
+    var last: QueueID?
+    while true {
+      let piece = try await queuedMessages(filter, after: last, limit: Self.actionPiece).map(\.message.id)
+      guard let end = piece.last else { return count }
+      last = end
+      let (recipients, large) = try await write { (context) throws(StoreError) in
+        try context.perform(action, on: piece, filter)
+      }
+      count += recipients
+      await forget(large)
+    }
+  }
+
+  private static let actionPiece = 200
+
+  /// Their files; what stays is removed at the next start.
+  private func forget(_ large: [Int64]) async {
+    if !large.isEmpty { try? await removeLarge(large) }
+  }
+}

@@ -1,0 +1,228 @@
+import MessageFormat
+import SQLite
+
+/// The queue, as the writer's thread changes it.
+extension WriteContext {
+  /// The body is stored in the same group.
+  func enqueue(_ message: NewQueuedMessage, body: Int64, size: Int) throws(StoreError) -> QueueID {
+    let recorded = RecordedQueuedMessage(message, id: newID(), body: body, created: clock.now())
+    try database.insertQueued(recorded, size: Int64(size))
+    record(.queued(recorded))
+    isQueueChanged = true
+    return QueueID(rawValue: recorded.id)
+  }
+
+  /// What is no longer there is left out. Returns the large bodies whose files are to be removed once this is committed.
+  func note(_ progress: QueueProgress) throws(StoreError) -> [Int64] {
+    var finished: [QueueID: [Int64]] = [:]
+    for (recipient, outcome) in progress.outcomes {
+      let (message, position) = (recipient.message.rawValue, Int64(recipient.position))
+      switch outcome {
+      case .done: finished[recipient.message, default: []].append(position)
+      case .retry(let time, let result):
+        try database.change(
+          """
+          UPDATE queued_recipients SET attempts = attempts + 1, next_attempt = ?, result = ?
+          WHERE message = ? AND position = ?
+          """, .integer(time.microseconds), .text(result), .integer(message), .integer(position))
+      case .report(let time, let result):
+        try database.change(
+          """
+          UPDATE queued_recipients SET state = 2, attempts = attempts + 1, next_attempt = ?, result = ?
+          WHERE message = ? AND position = ?
+          """, .integer(time.microseconds), .text(result), .integer(message), .integer(position))
+        if database.changedRows > 0 {
+          record(
+            .queueState(
+              message: message, positions: [position], state: UInt8(QueuedRecipient.State.reporting.rawValue),
+              result: result))
+        }
+      }
+    }
+    var large: [Int64] = []
+    for (message, positions) in finished.sorted(by: { $0.key < $1.key }) {
+      large += try unqueue(message.rawValue, positions)
+    }
+    for message in progress.warned {
+      try database.change("UPDATE queued_messages SET warns = NULL WHERE id = ?", .integer(message.rawValue))
+    }
+    return large
+  }
+
+  private func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> [Int64] {
+    record(.unqueued(message: message, positions: positions))
+    return try database.unqueue(message, positions)
+  }
+
+  /// The scheduler is done with the destination for now.
+  func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError) {
+    let now = clock.now()
+    guard let next = try database.nextAttempt(for: destination) else {
+      return try database.change("DELETE FROM queued_destinations WHERE name = ?", .text(destination))
+    }
+    switch outcome {
+    case .reached:
+      try database.change(
+        """
+        UPDATE queued_destinations SET next_attempt = ?, last_attempt = ?, failures = 0, result = '' WHERE name = ?
+        """, .integer(next.microseconds), .integer(now.microseconds), .text(destination))
+    case .unreachable(let time, let result):
+      try database.change(
+        """
+        UPDATE queued_destinations SET next_attempt = ?, last_attempt = ?, failures = failures + 1, result = ?
+        WHERE name = ?
+        """, .integer(max(next, time).microseconds), .integer(now.microseconds), .text(result), .text(destination))
+    }
+  }
+
+  /// Does it with the recipients of these messages that match the filter. Returns how many there were, and the large
+  /// bodies whose files are to be removed.
+  func perform(
+    _ action: QueueAction, on messages: [QueueID], _ filter: QueueFilter
+  ) throws(StoreError) -> (recipients: Int, large: [Int64]) {
+    let now = clock.now()
+    var count = 0
+    var large: [Int64] = []
+    for id in messages {
+      let recipients = try database.queuedRecipients(of: id.rawValue).filter { filter.matches($0) }
+        .filter { action.applies(to: $0.state) }
+      guard !recipients.isEmpty else { continue }
+      count += recipients.count
+      let positions = recipients.map { Int64($0.position) }
+      switch action {
+      case .drop: large += try unqueue(id.rawValue, positions)
+      case .hold: try setState(.held, id.rawValue, recipients)
+      case .release, .retry: try setState(.waiting, id.rawValue, recipients)
+      }
+      if action == .release || action == .retry {
+        for recipient in recipients {
+          try database.change(
+            "UPDATE queued_recipients SET next_attempt = ? WHERE message = ? AND position = ?",
+            .integer(now.microseconds), .integer(id.rawValue), .integer(Int64(recipient.position)))
+          try database.note(destination: recipient.destination, due: now, whateverHappened: true)
+        }
+      }
+    }
+    isQueueChanged = true
+    return (count, large)
+  }
+
+  private func setState(
+    _ state: QueuedRecipient.State, _ message: Int64, _ recipients: [QueuedRecipient]
+  ) throws(StoreError) {
+    for recipient in recipients where recipient.state != state {
+      try database.setQueueState(message, Int64(recipient.position), state.rawValue, recipient.result)
+      record(
+        .queueState(
+          message: message, positions: [Int64(recipient.position)], state: UInt8(state.rawValue),
+          result: recipient.result))
+    }
+  }
+}
+
+extension QueueAction {
+  fileprivate func applies(to state: QueuedRecipient.State) -> Bool {
+    switch self {
+    case .hold: state == .waiting
+    case .release: state == .held
+    case .retry: state != .reporting
+    case .drop: true
+    }
+  }
+}
+
+extension RecordedQueuedMessage {
+  fileprivate init(_ message: NewQueuedMessage, id: Int64, body: Int64, created: Timestamp) {
+    self.init(
+      id: id, body: body, prefix: message.prefix, created: created.microseconds,
+      expires: message.expires.microseconds, warns: message.warns?.microseconds,
+      notBefore: message.notBefore.microseconds, account: message.account?.rawValue ?? 0,
+      sender: message.sender.map { "\($0)" } ?? "", parameters: message.parameters,
+      recipients: message.recipients.enumerated().map { position, recipient in
+        Recipient(
+          position: Int64(position), address: "\(recipient.address)", destination: recipient.destination,
+          parameters: recipient.parameters, state: 0, result: "")
+      })
+  }
+}
+
+/// What the writer and a repair do alike.
+extension Database {
+  /// One that could not be reached is not tried more often than this for new messages.
+  private static let shortestPause = Duration.seconds(300)
+
+  func insertQueued(_ message: RecordedQueuedMessage, size: Int64) throws(StoreError) {
+    try change(
+      """
+      INSERT OR REPLACE INTO queued_messages (id, body, size, prefix, created, warns, expires, account, sender,
+        parameters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """,
+      .integer(message.id), .integer(message.body), .integer(size), .blob(message.prefix),
+      .integer(message.created), .integer(message.warns), .integer(message.expires), .integer(message.account),
+      .text(message.sender), .text(message.parameters))
+    for recipient in message.recipients {
+      try change(
+        """
+        INSERT OR REPLACE INTO queued_recipients (message, position, account, address, destination, parameters, state,
+          attempts, next_attempt, result) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+        """,
+        .integer(message.id), .integer(recipient.position), .integer(message.account), .text(recipient.address),
+        .text(recipient.destination), .text(recipient.parameters), .integer(Int64(recipient.state)),
+        .integer(message.notBefore), .text(recipient.result))
+    }
+    let due = Timestamp(microseconds: message.notBefore)
+    for destination in Set(message.recipients.lazy.filter { $0.state == 0 }.map(\.destination)) {
+      try note(destination: destination, due: due, whateverHappened: false)
+    }
+  }
+
+  /// Something for the destination is due then.
+  /// - Parameter whateverHappened: also where it could not be reached a moment ago.
+  func note(destination: String, due: Timestamp, whateverHappened: Bool) throws(StoreError) {
+    let (seconds, _) = Self.shortestPause.components
+    try change(
+      """
+      INSERT INTO queued_destinations (name, next_attempt, last_attempt, failures, result) VALUES (?1, ?2, 0, 0, '')
+      ON CONFLICT DO UPDATE SET next_attempt = min(next_attempt, CASE WHEN failures = 0 OR ?3 THEN ?2
+        ELSE max(?2, last_attempt + ?4) END)
+      """, .text(destination), .integer(due.microseconds), .integer(whateverHappened ? 1 : 0),
+      .integer(seconds * 1_000_000))
+  }
+
+  /// When the first of its recipients is due; nil where none waits.
+  func nextAttempt(for destination: String) throws(StoreError) -> Timestamp? {
+    var first: Int64?
+    var account: Int64 = -1
+    while let found = try one(
+      """
+      SELECT account, next_attempt FROM queued_recipients WHERE state = 0 AND destination = ? AND account > ?
+      ORDER BY account, next_attempt LIMIT 1
+      """, .text(destination), .integer(account), row: { (account: $0.integer(0), time: $0.integer(1)) })
+    {
+      account = found.account
+      first = min(first ?? .max, found.time)
+    }
+    return first.map { Timestamp(microseconds: $0) }
+  }
+
+  func setQueueState(_ message: Int64, _ position: Int64, _ state: Int64, _ result: String) throws(StoreError) {
+    try change(
+      "UPDATE queued_recipients SET state = ?, result = ? WHERE message = ? AND position = ?", .integer(state),
+      .text(result), .integer(message), .integer(position))
+  }
+
+  /// Returns the large body that nobody has any more.
+  func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> [Int64] {
+    for position in positions {
+      try change(
+        "DELETE FROM queued_recipients WHERE message = ? AND position = ?", .integer(message), .integer(position))
+    }
+    let remains = try one("SELECT 1 FROM queued_recipients WHERE message = ? LIMIT 1", .integer(message)) { _ in true }
+    guard remains == nil else { return [] }
+    let body = try one("SELECT body FROM queued_messages WHERE id = ?", .integer(message)) { $0.integer(0) }
+    guard let body else { return [] }
+    try change("DELETE FROM queued_messages WHERE id = ?", .integer(message))
+    let gone = try removeBodyIfUnused(body)
+    return gone?.isLarge == true ? [body] : []
+  }
+}

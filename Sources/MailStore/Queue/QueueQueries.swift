@@ -1,0 +1,266 @@
+import MessageFormat
+import SQLite
+
+/// What the scheduler and the administrator ask of the queue.
+extension Database {
+  /// Those that are due, the longest first: of those that could be reached the last time, or of the others.
+  /// - Parameter busy: names to leave out.
+  func dueDestinations(
+    _ areReachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int
+  ) throws(StoreError) -> [QueuedDestination] {
+    var found: [QueuedDestination] = []
+    func add(_ row: Row) {
+      let destination = QueuedDestination(row)
+      if found.count < limit, !busy.contains(destination.name) { found.append(destination) }
+    }
+    let most = SQLValue.integer(Int64(limit + busy.count))
+    if areReachable {
+      try each(
+        """
+        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0 AND next_attempt <= ?
+        ORDER BY next_attempt LIMIT ?
+        """, .integer(time.microseconds), most, row: add)
+    } else {
+      try each(
+        """
+        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures > 0 AND next_attempt <= ?
+        ORDER BY next_attempt LIMIT ?
+        """, .integer(time.microseconds), most, row: add)
+    }
+    return found
+  }
+
+  /// The next moment after `time` at which something of the queue is due.
+  func nextQueueEvent(after time: Timestamp) throws(StoreError) -> Timestamp? {
+    try one(
+      """
+      SELECT min(t) FROM (
+        SELECT min(next_attempt) AS t FROM queued_destinations WHERE failures = 0 AND next_attempt > ?1
+        UNION ALL SELECT min(next_attempt) FROM queued_destinations WHERE failures > 0 AND next_attempt > ?1
+        UNION ALL SELECT min(next_attempt) FROM queued_recipients WHERE state = 2 AND next_attempt > ?1
+        UNION ALL SELECT min(warns) FROM queued_messages WHERE warns > ?1
+        UNION ALL SELECT min(expires) FROM queued_messages WHERE expires > ?1)
+      """, .integer(time.microseconds)
+    ) { $0.optionalInteger(0) }.flatMap { $0 }.map { Timestamp(microseconds: $0) }
+  }
+
+  /// Messages that are due for a destination, a few of each account in turn, so that nobody's thousand stand before
+  /// another's one.
+  /// - Parameters:
+  ///   - last: the account that had its turn last; the next in order begins.
+  ///   - taken: messages to leave out.
+  func dueDeliveries(
+    for destination: String, at time: Timestamp, after last: Int64, without taken: Set<QueueID>, limit: Int
+  ) throws(StoreError) -> [QueuedDelivery] {
+    let perAccount = max(1, limit / 4)
+    var messages: [Int64] = []
+    var account = last
+    var hasWrapped = false
+    var turns = 0
+    while messages.count < limit, turns < limit {
+      let next = try one(
+        """
+        SELECT account FROM queued_recipients WHERE state = 0 AND destination = ? AND account > ?
+        ORDER BY account LIMIT 1
+        """, .text(destination), .integer(account)
+      ) { $0.integer(0) }
+      guard let next, !hasWrapped || next <= last else {
+        if hasWrapped { break }
+        (hasWrapped, account) = (true, -1)
+        continue
+      }
+      account = next
+      turns += 1
+      var own: [Int64] = []
+      try each(
+        """
+        SELECT message FROM queued_recipients WHERE state = 0 AND destination = ? AND account = ? AND next_attempt <= ?
+        ORDER BY next_attempt LIMIT ?
+        """, .text(destination), .integer(next), .integer(time.microseconds),
+        .integer(Int64(perAccount + taken.count))
+      ) { row in
+        let message = row.integer(0)
+        if own.count < perAccount, own.last != message, !own.contains(message),
+          !taken.contains(QueueID(rawValue: message))
+        {
+          own.append(message)
+        }
+      }
+      messages += own
+    }
+    var deliveries: [QueuedDelivery] = []
+    for message in messages.prefix(limit) {
+      guard let message = try queuedMessage(message) else { continue }
+      var recipients: [QueuedRecipient] = []
+      try each(
+        """
+        SELECT position, address, destination, parameters, state, attempts, next_attempt, result
+        FROM queued_recipients WHERE message = ? AND state = 0 AND destination = ? AND next_attempt <= ?
+        ORDER BY position LIMIT ?
+        """, .integer(message.id.rawValue), .text(destination), .integer(time.microseconds),
+        .integer(Self.recipientLimit)
+      ) { if let recipient = QueuedRecipient($0) { recipients.append(recipient) } }
+      if !recipients.isEmpty { deliveries.append(QueuedDelivery(message: message, recipients: recipients)) }
+    }
+    return deliveries
+  }
+
+  /// Of one transaction; every server takes as many.  RFC 5321 §4.5.3.1.8.
+  private static let recipientLimit: Int64 = 100
+
+  /// Messages of which something is to be reported by now, with those recipients.
+  func dueReports(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
+    var messages: [Int64] = []
+    try each(
+      "SELECT message FROM queued_recipients WHERE state = 2 AND next_attempt <= ? ORDER BY next_attempt LIMIT ?",
+      .integer(time.microseconds), .integer(Int64(limit))
+    ) { if !messages.contains($0.integer(0)) { messages.append($0.integer(0)) } }
+    return try deliveries(messages) { $0 == .reporting }
+  }
+
+  /// Messages that wait and whose senders are to be told, with the recipients that wait.
+  func lateMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
+    var messages: [Int64] = []
+    try each(
+      "SELECT id FROM queued_messages WHERE warns <= ? ORDER BY warns LIMIT ?", .integer(time.microseconds),
+      .integer(Int64(limit))
+    ) { messages.append($0.integer(0)) }
+    return try deliveries(messages) { $0 == .waiting }
+  }
+
+  /// Messages whose time is over, with the recipients that still wait.
+  func expiredMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
+    var messages: [Int64] = []
+    try each(
+      """
+      SELECT id FROM queued_messages m WHERE expires <= ?
+        AND EXISTS (SELECT 1 FROM queued_recipients r WHERE r.message = m.id AND r.state = 0)
+      ORDER BY expires LIMIT ?
+      """, .integer(time.microseconds), .integer(Int64(limit))
+    ) { messages.append($0.integer(0)) }
+    return try deliveries(messages) { $0 == .waiting }
+  }
+
+  private func deliveries(
+    _ messages: [Int64], _ isWanted: (QueuedRecipient.State) -> Bool
+  ) throws(StoreError) -> [QueuedDelivery] {
+    var deliveries: [QueuedDelivery] = []
+    for id in messages {
+      guard let message = try queuedMessage(id) else { continue }
+      deliveries.append(
+        QueuedDelivery(message: message, recipients: try queuedRecipients(of: id).filter { isWanted($0.state) }))
+    }
+    return deliveries
+  }
+
+  func queuedMessage(_ id: Int64) throws(StoreError) -> QueuedMessage? {
+    try one(
+      "SELECT id, sender, account, parameters, created, expires, prefix, body, size FROM queued_messages WHERE id = ?",
+      .integer(id), row: QueuedMessage.init)
+  }
+
+  func queuedRecipients(of message: Int64) throws(StoreError) -> [QueuedRecipient] {
+    var recipients: [QueuedRecipient] = []
+    try each(
+      """
+      SELECT position, address, destination, parameters, state, attempts, next_attempt, result
+      FROM queued_recipients WHERE message = ? ORDER BY position
+      """, .integer(message)
+    ) { if let recipient = QueuedRecipient($0) { recipients.append(recipient) } }
+    return recipients
+  }
+
+  func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination? {
+    try one(
+      "SELECT name, next_attempt, failures, result FROM queued_destinations WHERE name = ?", .text(name),
+      row: QueuedDestination.init)
+  }
+
+  /// In the order of their coming, after `last`.
+  func queuedMessages(
+    _ filter: QueueFilter, after last: QueueID?, limit: Int
+  ) throws(StoreError) -> [QueuedDelivery] {
+    var found: [QueuedDelivery] = []
+    var position = last?.rawValue ?? 0
+    while found.count < limit {
+      var piece: [Int64] = []
+      if let ids = filter.ids {
+        piece = ids.map(\.rawValue).filter { $0 > position }.sorted().prefix(Self.pieceSize).map { $0 }
+      } else {
+        try each(
+          "SELECT id FROM queued_messages WHERE id > ? AND (?2 IS NULL OR sender = ?2) ORDER BY id LIMIT ?3",
+          .integer(position), .text(filter.sender.map { "\($0)" }), .integer(Int64(Self.pieceSize))
+        ) { piece.append($0.integer(0)) }
+      }
+      guard let end = piece.last else { break }
+      position = end
+      for delivery in try deliveries(piece, { _ in true }) where filter.matches(delivery) {
+        found.append(delivery)
+        if found.count == limit { break }
+      }
+    }
+    return found
+  }
+
+  private static let pieceSize = 500
+
+  func queueSummary() throws(StoreError) -> QueueSummary {
+    var summary = QueueSummary()
+    summary.messages = try one("SELECT count(*) FROM queued_messages") { $0.integer(0) } ?? 0
+    try each("SELECT state, count(*) FROM queued_recipients GROUP BY state") { row in
+      switch QueuedRecipient.State(rawValue: row.integer(0)) {
+      case .waiting: summary.waiting = row.integer(1)
+      case .held: summary.held = row.integer(1)
+      case .reporting: summary.reporting = row.integer(1)
+      case nil: break
+      }
+    }
+    return summary
+  }
+}
+
+extension QueueFilter {
+  fileprivate func matches(_ delivery: QueuedDelivery) -> Bool {
+    if let sender, delivery.message.sender != sender { return false }
+    return delivery.recipients.contains { matches($0) }
+  }
+
+  func matches(_ recipient: QueuedRecipient) -> Bool {
+    if let destination, recipient.destination != destination { return false }
+    if let state, recipient.state != state { return false }
+    return true
+  }
+}
+
+extension QueuedDestination {
+  /// Columns: name, next_attempt, failures, result.
+  fileprivate init(_ row: Row) {
+    self.init(
+      name: row.text(0), nextAttempt: Timestamp(microseconds: row.integer(1)), failures: Int(row.integer(2)),
+      result: row.text(3))
+  }
+}
+
+extension QueuedMessage {
+  /// Columns: id, sender, account, parameters, created, expires, prefix, body, size.
+  fileprivate init(_ row: Row) {
+    let prefix = row.blob(6)
+    self.init(
+      id: QueueID(rawValue: row.integer(0)), sender: EmailAddress(row.text(1)),
+      account: row.integer(2) == 0 ? nil : AccountID(rawValue: row.integer(2)), parameters: row.text(3),
+      created: Timestamp(microseconds: row.integer(4)), expires: Timestamp(microseconds: row.integer(5)),
+      content: ContentReference(
+        prefix: prefix, bodyID: row.integer(7), bodySize: Int(row.integer(8)) - prefix.count))
+  }
+}
+
+extension QueuedRecipient {
+  /// Columns: position, address, destination, parameters, state, attempts, next_attempt, result. Nil for what is not an
+  /// address: a verification reports it.
+  fileprivate init?(_ row: Row) {
+    guard let address = EmailAddress(row.text(1)), let state = State(rawValue: row.integer(4)) else { return nil }
+    self.init(
+      position: Int(row.integer(0)), address: address, destination: row.text(2), parameters: row.text(3), state: state,
+      attempts: Int(row.integer(5)), nextAttempt: Timestamp(microseconds: row.integer(6)), result: row.text(7))
+  }
+}
