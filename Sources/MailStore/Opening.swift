@@ -33,17 +33,16 @@ struct OpenedStore {
   let readers: WorkerPool<Database>
   let filePool: WorkerPool<Void>
   let checkpointer: Checkpointer
-  let indexes: IndexCache
-  let feed = ChangeFeed()
   let bodies: BodyReader
   let staging: StagingArea
   let search: SearchIndex
-  let clock: WallClock
 
   private static let readerThreads = 4
 
   /// Blocks.
-  init(at directory: String, options: StoreOptions, filePool: WorkerPool<Void>) throws(StoreError) {
+  init(at directory: String, options: StoreOptions, filePool: WorkerPool<Void>, publication: Publication)
+    throws(StoreError)
+  {
     layout = StoreLayout(root: directory)
     files = FileAccess(fault: options.fault)
     do throws(FileError) { try layout.prepare(files) } catch { throw error.storeError }
@@ -64,9 +63,7 @@ struct OpenedStore {
     if !state.packsTellAll { try context.beginHistory() }
 
     self.filePool = filePool
-    clock = options.clock
     checkpointer = Checkpointer(layout: layout)
-    indexes = IndexCache(budget: options.indexBudget)
     bodies = BodyReader(layout: layout, access: files)
     staging = StagingArea(
       layout: layout, files: files, pool: filePool, budget: options.stagingBudget,
@@ -80,7 +77,7 @@ struct OpenedStore {
       layout: layout, files: files, logger: options.logger)
     readers = WorkerPool(threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
     writer = Writer(
-      context: context, layout: layout, files: files, feed: feed, indexes: indexes, search: search,
+      context: context, layout: layout, files: files, publication: publication, search: search,
       checkpointer: checkpointer, metrics: StoreMetrics(options.metrics), logger: options.logger)
     writer.start()
     search.start()

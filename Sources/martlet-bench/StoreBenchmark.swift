@@ -85,7 +85,8 @@ struct StoreBenchmark {
     let start = clock.now
     let end = start + .seconds(seconds)
     let cpu = processorSeconds()
-    let before = store.commitStatistics
+    guard let engine = store.engine as? SQLiteEngine else { preconditionFailure("another engine") }
+    let before = engine.commitStatistics
     try await withThrowingTaskGroup(of: Void.self) { group in
       for writer in 0..<writers {
         group.addTask {
@@ -107,7 +108,7 @@ struct StoreBenchmark {
       try await group.waitForAll()
     }
     let elapsed = (clock.now - start).seconds
-    let after = store.commitStatistics
+    let after = engine.commitStatistics
     let groups = Double(after.groups - before.groups)
     return Rate(
       messages: count.value, elapsed: elapsed, cpu: processorSeconds() - cpu,

@@ -164,4 +164,30 @@ struct DurabilityTests {
       #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.path + "/spool").isEmpty)
     }
   }
+
+  @Test func `a crash before the file of a purged body is gone leaves it to the next start`() async throws {
+    let hand = Hand()
+    try await StoreFixture.with {
+      $0.clock = hand.clock
+      $0.largeBodyThreshold = 3_000
+    } _: { fixture in
+      let alice = try await fixture.addAccount()
+      try await fixture.append(mail("large", body: String(repeating: "x", count: 5_000)), of: alice)
+      let inbox = try await fixture.inbox(of: alice)
+      let large = fixture.path + "/large"
+      let name = try #require(try FileManager.default.contentsOfDirectory(atPath: large).first)
+      let contents = try Data(contentsOf: URL(fileURLWithPath: "\(large)/\(name)"))
+      _ = try await fixture.store.expunge(in: inbox.id, uids: [1], onlyDeleted: false)
+      hand.move(days: 31)
+      fixture.faults.set { $0 == .flushDirectory(large) ? 5 : 0 }
+      await #expect(throws: StoreError.self) { _ = try await fixture.store.purgeDeleted() }
+      fixture.faults.set(nil)
+      // As if the removal had not reached the disk.
+      try contents.write(to: URL(fileURLWithPath: "\(large)/\(name)"))
+      #expect(try await fixture.store.verify(VerificationOptions()).findings == [])
+      let copy = try await fixture.reopenedCopy()
+      #expect(try FileManager.default.contentsOfDirectory(atPath: copy.path + "/large").isEmpty)
+      try await copy.end()
+    }
+  }
 }

@@ -18,7 +18,7 @@ struct StoreFixture {
     let faults = Faults()
     var settings = StoreOptions(fault: { faults.code(for: $0) })
     options(&settings)
-    let store = try await MailStore.open(at: path, options: settings)
+    let store = try await EngineUnderTest.current.open(at: path, options: settings)
     return StoreFixture(path: path, store: store, faults: faults)
   }
 
@@ -41,7 +41,7 @@ struct StoreFixture {
   /// Closes the store, looks at all it left behind, and removes it.
   func end() async throws {
     await store.close()
-    try await checkInvariants(of: path)
+    try await EngineUnderTest.current.checkRemains(of: path)
     try FileManager.default.removeItem(atPath: path)
   }
 

@@ -58,7 +58,8 @@ extension MailStore {
   package func restore(
     _ selection: RestoreSelection, from directory: String, progress: @escaping ProgressHandler = { _ in }
   ) async throws(StoreError) -> RestoreReport {
-    let files = files
+    // What makes file operations fail in tests is the store's own affair.
+    let files = FileAccess()
     let pool = WorkerPool<SavedReader>(threads: 1) { SavedReader(directory, files) }
     let restore = AdditiveRestore(store: self, saved: pool, selection: selection, progress: progress)
     do throws(StoreError) {
@@ -68,20 +69,6 @@ extension MailStore {
     } catch {
       await pool.stop()
       throw error
-    }
-  }
-
-  /// How often each content is in a mailbox.
-  fileprivate func contents(of mailbox: MailboxID) async throws(StoreError) -> [SavedMessage.Key: Int] {
-    try await read { (database) throws(StoreError) in
-      var counts: [SavedMessage.Key: Int] = [:]
-      try database.each(
-        """
-        SELECT b.checksum, b.size, m.internal_date, m.prefix FROM entries e JOIN messages m ON m.id = e.message
-        JOIN bodies b ON b.id = m.body WHERE e.mailbox = ?
-        """, .integer(mailbox.rawValue)
-      ) { counts[SavedMessage.Key($0), default: 0] += 1 }
-      return counts
     }
   }
 }
@@ -106,23 +93,8 @@ private final class SavedReader {
 
 /// A message of the backup, as far as it takes to know whether it is there already.
 private struct SavedMessage: Sendable {
-  struct Key: Hashable {
-    var checksum: Int64
-    var size: Int64
-    var internalDate: Int64
-    var prefix: UInt32
-
-    /// Columns: checksum, size of the body, internal date, prefix.
-    init(_ row: Row) {
-      checksum = row.integer(0)
-      size = row.integer(1)
-      internalDate = row.integer(2)
-      prefix = row.withBlob(3) { crc32c($0) }
-    }
-  }
-
   var uid: UID
-  var key: Key
+  var key: ContentKey
 }
 
 private struct AdditiveRestore {
@@ -193,7 +165,7 @@ private struct AdditiveRestore {
     var part = RestoreReport.MailboxPart(name: mailbox.name.text, destination: name.text)
     let messages = try await self.messages(of: mailbox)
     let existing: Mailbox? = if let account { try await store.mailbox(named: name, of: account) } else { nil }
-    var there: [SavedMessage.Key: Int] = [:]
+    var there: [ContentKey: Int] = [:]
     if let existing, existing.isSelectable { there = try await store.contents(of: existing.id) }
     var missing: [UID] = []
     for message in messages {
@@ -234,7 +206,7 @@ private struct AdditiveRestore {
         .integer(Int64(only?.rawValue ?? .max))
       ) { row in
         messages.append(
-          SavedMessage(uid: UID(rawValue: UInt32(truncatingIfNeeded: row.integer(4))), key: SavedMessage.Key(row)))
+          SavedMessage(uid: UID(rawValue: UInt32(truncatingIfNeeded: row.integer(4))), key: ContentKey(row)))
       }
       return messages
     }

@@ -286,22 +286,3 @@ struct StoreBackup {
     }
   }
 }
-
-extension MailStore {
-  /// Copies the store into `directory`, an absolute path, while it is in use. Where a backup is there already, only what
-  /// is new is copied, and what is no longer named is removed.
-  /// - Throws: `inputOutput` with the reason where the directory cannot be one for a backup, `deviceFull`, `corrupt`
-  ///   where something is missing in the store, `closed` where the task is cancelled. The backup of before is then as good
-  ///   as it was.
-  package func backUp(
-    to directory: String, options: BackupOptions = BackupOptions(), progress: @escaping ProgressHandler = { _ in }
-  ) async throws(StoreError) -> BackupReport {
-    let (layout, files, holds, time) = (layout, files, holds, clock.now().seconds)
-    return try await onOwnThread(progress) { (isCancelled, progress) throws(StoreError) in
-      var backup = try StoreBackup(
-        source: layout, files: files, holds: holds, to: directory, options: options, time: time,
-        isCancelled: isCancelled, progress: progress)
-      return try backup.run()
-    }
-  }
-}

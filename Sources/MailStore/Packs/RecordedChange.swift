@@ -141,10 +141,16 @@ struct RecordedDeletion: Hashable, Sendable {
 }
 
 /// Names a deleted entry within its account; in the order of the table.
-struct RecordedDeletionKey: Hashable, Sendable {
-  var time: Int64
-  var mailbox: Int64
-  var uid: UInt32
+package struct RecordedDeletionKey: Hashable, Sendable {
+  /// Microseconds since 1970.
+  package var time: Int64
+  package var mailbox: Int64
+  package var uid: UInt32
+  package init(time: Int64, mailbox: Int64, uid: UInt32) {
+    self.time = time
+    self.mailbox = mailbox
+    self.uid = uid
+  }
 }
 
 struct RecordedDeletedEntry: Hashable, Sendable {

@@ -12,11 +12,11 @@ extension MailStore {
     progress: QueueProgress = QueueProgress()
   ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
     try await body.flushIfLarge()
-    let (results, large) = try await write(weight: body.isLarge ? 0 : body.size) { (context) throws(StoreError) in
-      let results = try context.deliver(body, to: recipients, queued: queued, date: internalDate)
-      return (results, try context.note(progress))
+    let (results, unused) = try await write(weight: body.isLarge ? 0 : body.size) { (transaction) throws(StoreError) in
+      let results = try transaction.deliver(body, to: recipients, queued: queued, date: internalDate)
+      return (results, try transaction.note(progress))
     }
-    await forget(large)
+    await forget(unused)
     return results
   }
 
@@ -27,14 +27,14 @@ extension MailStore {
   package func dueDestinations(
     reachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int
   ) async throws(StoreError) -> [QueuedDestination] {
-    try await read { (database) throws(StoreError) in
-      try database.dueDestinations(reachable, at: time, without: busy, limit: limit)
+    try await read { (snapshot) throws(StoreError) in
+      try snapshot.dueDestinations(reachable, at: time, without: busy, limit: limit)
     }
   }
 
   /// When something of the queue is due after `time`; nil where nothing waits.
   package func nextQueueEvent(after time: Timestamp) async throws(StoreError) -> Timestamp? {
-    try await read { (database) throws(StoreError) in try database.nextQueueEvent(after: time) }
+    try await read { (snapshot) throws(StoreError) in try snapshot.nextQueueEvent(after: time) }
   }
 
   /// Messages that are due for a destination, a few of each account in turn, so that nobody's thousand stand before
@@ -45,45 +45,45 @@ extension MailStore {
   package func dueDeliveries(
     for destination: String, at time: Timestamp, after last: AccountID?, without taken: Set<QueueID>, limit: Int
   ) async throws(StoreError) -> [QueuedDelivery] {
-    try await read { (database) throws(StoreError) in
-      try database.dueDeliveries(
-        for: destination, at: time, after: last?.rawValue ?? -1, without: taken, limit: limit)
+    try await read { (snapshot) throws(StoreError) in
+      try snapshot.dueDeliveries(
+        for: destination, at: time, after: last, without: taken, limit: limit)
     }
   }
 
   /// Messages of which something is to be reported by now, with those recipients.
   package func dueReports(at time: Timestamp, limit: Int) async throws(StoreError) -> [QueuedDelivery] {
-    try await read { (database) throws(StoreError) in try database.dueReports(at: time, limit: limit) }
+    try await read { (snapshot) throws(StoreError) in try snapshot.dueReports(at: time, limit: limit) }
   }
 
   /// Messages whose senders are to be told that they take longer, with the recipients that wait.
   package func lateMessages(at time: Timestamp, limit: Int) async throws(StoreError) -> [QueuedDelivery] {
-    try await read { (database) throws(StoreError) in try database.lateMessages(at: time, limit: limit) }
+    try await read { (snapshot) throws(StoreError) in try snapshot.lateMessages(at: time, limit: limit) }
   }
 
   /// Messages whose time is over, with the recipients that wait.
   package func expiredMessages(at time: Timestamp, limit: Int) async throws(StoreError) -> [QueuedDelivery] {
-    try await read { (database) throws(StoreError) in try database.expiredMessages(at: time, limit: limit) }
+    try await read { (snapshot) throws(StoreError) in try snapshot.expiredMessages(at: time, limit: limit) }
   }
 
   /// Nil where nothing waits for it.
   package func queuedDestination(_ name: String) async throws(StoreError) -> QueuedDestination? {
-    try await read { (database) throws(StoreError) in try database.queuedDestination(name) }
+    try await read { (snapshot) throws(StoreError) in try snapshot.queuedDestination(name) }
   }
 
   /// Returns when it is durable. What is no longer in the queue is left out.
   package func note(_ progress: QueueProgress) async throws(StoreError) {
-    let large = try await write { (context) throws(StoreError) in try context.note(progress) }
-    await forget(large)
+    let unused = try await write { (transaction) throws(StoreError) in try transaction.note(progress) }
+    await forget(unused)
   }
 
   /// Nothing is being delivered to the destination any more.
   package func settle(destination: String, _ outcome: DestinationOutcome) async throws(StoreError) {
-    try await write { (context) throws(StoreError) in try context.settle(destination: destination, outcome) }
+    try await write { (transaction) throws(StoreError) in try transaction.settle(destination: destination, outcome) }
   }
 
   /// `wake` is called, from any thread, when something has come into the queue or is due earlier than it was.
-  package func watchQueue(wake: @escaping @Sendable () -> Void) { feed.watchQueue(wake) }
+  package func watchQueue(wake: @escaping @Sendable () -> Void) { publication.feed.watchQueue(wake) }
 
   // MARK: For an administrator
 
@@ -91,11 +91,11 @@ extension MailStore {
   package func queuedMessages(
     _ filter: QueueFilter, after last: QueueID? = nil, limit: Int
   ) async throws(StoreError) -> [QueuedDelivery] {
-    try await read { (database) throws(StoreError) in try database.queuedMessages(filter, after: last, limit: limit) }
+    try await read { (snapshot) throws(StoreError) in try snapshot.queuedMessages(filter, after: last, limit: limit) }
   }
 
   package func queueSummary() async throws(StoreError) -> QueueSummary {
-    try await read { (database) throws(StoreError) in try database.queueSummary() }
+    try await read { (snapshot) throws(StoreError) in try snapshot.queueSummary() }
   }
 
   /// Does it with all recipients that match. In steps, between which others write. Returns how many there were.
@@ -106,18 +106,18 @@ extension MailStore {
       let piece = try await queuedMessages(filter, after: last, limit: Self.actionPiece).map(\.message.id)
       guard let end = piece.last else { return count }
       last = end
-      let (recipients, large) = try await write { (context) throws(StoreError) in
-        try context.perform(action, on: piece, filter)
+      let (recipients, unused) = try await write { (transaction) throws(StoreError) in
+        try transaction.perform(action, on: piece, filter)
       }
       count += recipients
-      await forget(large)
+      await forget(unused)
     }
   }
 
   private static let actionPiece = 200
 
   /// Their files; what stays is removed at the next start.
-  private func forget(_ large: [Int64]) async {
-    if !large.isEmpty { try? await removeLarge(large) }
+  private func forget(_ unused: [UnusedBody]) async {
+    if !unused.isEmpty { try? await engine.discard(unused) }
   }
 }

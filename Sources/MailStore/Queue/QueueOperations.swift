@@ -12,8 +12,8 @@ extension WriteContext {
     return QueueID(rawValue: recorded.id)
   }
 
-  /// What is no longer there is left out. Returns the large bodies whose files are to be removed once this is committed.
-  func note(_ progress: QueueProgress) throws(StoreError) -> [Int64] {
+  /// What is no longer there is left out. Returns what nobody needs once this is committed.
+  func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody] {
     var finished: [QueueID: [Int64]] = [:]
     for (recipient, outcome) in progress.outcomes {
       let (message, position) = (recipient.message.rawValue, Int64(recipient.position))
@@ -39,19 +39,19 @@ extension WriteContext {
         }
       }
     }
-    var large: [Int64] = []
+    var unused: [UnusedBody] = []
     for (message, positions) in finished.sorted(by: { $0.key < $1.key }) {
-      large += try unqueue(message.rawValue, positions)
+      unused += try unqueue(message.rawValue, positions)
     }
     for message in progress.warned {
       try database.change("UPDATE queued_messages SET warns = NULL WHERE id = ?", .integer(message.rawValue))
     }
-    return large
+    return unused
   }
 
-  private func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> [Int64] {
+  private func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> [UnusedBody] {
     record(.unqueued(message: message, positions: positions))
-    return try database.unqueue(message, positions)
+    return try database.unqueue(message, positions).map { [UnusedBody(id: $0)] } ?? []
   }
 
   /// The scheduler is done with the destination for now.
@@ -75,14 +75,14 @@ extension WriteContext {
     }
   }
 
-  /// Does it with the recipients of these messages that match the filter. Returns how many there were, and the large
-  /// bodies whose files are to be removed.
+  /// Does it with the recipients of these messages that match the filter. Returns how many there were, and what nobody
+  /// needs once this is committed.
   func perform(
     _ action: QueueAction, on messages: [QueueID], _ filter: QueueFilter
-  ) throws(StoreError) -> (recipients: Int, large: [Int64]) {
+  ) throws(StoreError) -> (recipients: Int, unused: [UnusedBody]) {
     let now = clock.now()
     var count = 0
-    var large: [Int64] = []
+    var unused: [UnusedBody] = []
     for id in messages {
       let recipients = try database.queuedRecipients(of: id.rawValue).filter { filter.matches($0) }
         .filter { action.applies(to: $0.state) }
@@ -90,7 +90,7 @@ extension WriteContext {
       count += recipients.count
       let positions = recipients.map { Int64($0.position) }
       switch action {
-      case .drop: large += try unqueue(id.rawValue, positions)
+      case .drop: unused += try unqueue(id.rawValue, positions)
       case .hold: try setState(.held, id.rawValue, recipients)
       case .release, .retry: try setState(.waiting, id.rawValue, recipients)
       }
@@ -104,7 +104,7 @@ extension WriteContext {
       }
     }
     isQueueChanged = true
-    return (count, large)
+    return (count, unused)
   }
 
   private func setState(
@@ -212,17 +212,17 @@ extension Database {
   }
 
   /// Returns the large body that nobody has any more.
-  func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> [Int64] {
+  func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> Int64? {
     for position in positions {
       try change(
         "DELETE FROM queued_recipients WHERE message = ? AND position = ?", .integer(message), .integer(position))
     }
     let remains = try one("SELECT 1 FROM queued_recipients WHERE message = ? LIMIT 1", .integer(message)) { _ in true }
-    guard remains == nil else { return [] }
+    guard remains == nil else { return nil }
     let body = try one("SELECT body FROM queued_messages WHERE id = ?", .integer(message)) { $0.integer(0) }
-    guard let body else { return [] }
+    guard let body else { return nil }
     try change("DELETE FROM queued_messages WHERE id = ?", .integer(message))
     let gone = try removeBodyIfUnused(body)
-    return gone?.isLarge == true ? [body] : []
+    return gone?.isLarge == true ? body : nil
   }
 }

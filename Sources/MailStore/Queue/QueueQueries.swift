@@ -1,11 +1,11 @@
-import MessageFormat
-import SQLite
+package import MessageFormat
+package import SQLite
 
 /// What the scheduler and the administrator ask of the queue.
 extension Database {
   /// Those that are due, the longest first: of those that could be reached the last time, or of the others.
   /// - Parameter busy: names to leave out.
-  func dueDestinations(
+  package func dueDestinations(
     _ areReachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int
   ) throws(StoreError) -> [QueuedDestination] {
     var found: [QueuedDestination] = []
@@ -31,7 +31,7 @@ extension Database {
   }
 
   /// The next moment after `time` at which something of the queue is due.
-  func nextQueueEvent(after time: Timestamp) throws(StoreError) -> Timestamp? {
+  package func nextQueueEvent(after time: Timestamp) throws(StoreError) -> Timestamp? {
     try one(
       """
       SELECT min(t) FROM (
@@ -49,10 +49,11 @@ extension Database {
   /// - Parameters:
   ///   - last: the account that had its turn last; the next in order begins.
   ///   - taken: messages to leave out.
-  func dueDeliveries(
-    for destination: String, at time: Timestamp, after last: Int64, without taken: Set<QueueID>, limit: Int
+  package func dueDeliveries(
+    for destination: String, at time: Timestamp, after last: AccountID?, without taken: Set<QueueID>, limit: Int
   ) throws(StoreError) -> [QueuedDelivery] {
     let perAccount = max(1, limit / 4)
+    let last = last?.rawValue ?? -1
     var messages: [Int64] = []
     var account = last
     var hasWrapped = false
@@ -109,7 +110,7 @@ extension Database {
   private static let recipientLimit: Int64 = 100
 
   /// Messages of which something is to be reported by now, with those recipients.
-  func dueReports(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
+  package func dueReports(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
     var messages: [Int64] = []
     try each(
       "SELECT message FROM queued_recipients WHERE state = 2 AND next_attempt <= ? ORDER BY next_attempt LIMIT ?",
@@ -119,7 +120,7 @@ extension Database {
   }
 
   /// Messages that wait and whose senders are to be told, with the recipients that wait.
-  func lateMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
+  package func lateMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
     var messages: [Int64] = []
     try each(
       "SELECT id FROM queued_messages WHERE warns <= ? ORDER BY warns LIMIT ?", .integer(time.microseconds),
@@ -129,7 +130,7 @@ extension Database {
   }
 
   /// Messages whose time is over, with the recipients that still wait.
-  func expiredMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
+  package func expiredMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery] {
     var messages: [Int64] = []
     try each(
       """
@@ -170,14 +171,14 @@ extension Database {
     return recipients
   }
 
-  func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination? {
+  package func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination? {
     try one(
       "SELECT name, next_attempt, failures, result FROM queued_destinations WHERE name = ?", .text(name),
       row: QueuedDestination.init)
   }
 
   /// In the order of their coming, after `last`.
-  func queuedMessages(
+  package func queuedMessages(
     _ filter: QueueFilter, after last: QueueID?, limit: Int
   ) throws(StoreError) -> [QueuedDelivery] {
     var found: [QueuedDelivery] = []
@@ -204,7 +205,7 @@ extension Database {
 
   private static let pieceSize = 500
 
-  func queueSummary() throws(StoreError) -> QueueSummary {
+  package func queueSummary() throws(StoreError) -> QueueSummary {
     var summary = QueueSummary()
     summary.messages = try one("SELECT count(*) FROM queued_messages") { $0.integer(0) } ?? 0
     try each("SELECT state, count(*) FROM queued_recipients GROUP BY state") { row in

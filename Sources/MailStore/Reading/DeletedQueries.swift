@@ -1,9 +1,9 @@
-import MessageFormat
-import SQLite
+package import MessageFormat
+package import SQLite
 
 /// Lists for an administrator, the newest first, and what a restoration is to touch.
 extension Database {
-  func deletedMessages(
+  package func deletedMessages(
     of account: AccountID, in name: MailboxName?, since: Timestamp?, limit: Int
   ) throws(StoreError) -> [ListedMessage] {
     var result: [ListedMessage] = []
@@ -32,7 +32,7 @@ extension Database {
     return result
   }
 
-  func messages(in mailbox: Mailbox, limit: Int) throws(StoreError) -> [ListedMessage] {
+  package func messages(in mailbox: Mailbox, limit: Int) throws(StoreError) -> [ListedMessage] {
     var result: [ListedMessage] = []
     try each(
       """
@@ -53,7 +53,7 @@ extension Database {
   }
 
   /// In the order of their mailboxes and UIDs.
-  func deletedKeys(_ selection: DeletedSelection, of account: AccountID) throws(StoreError) -> [RecordedDeletionKey] {
+  package func deletedKeys(_ selection: DeletedSelection, of account: AccountID) throws(StoreError) -> [RecordedDeletionKey] {
     var keys: [RecordedDeletionKey] = []
     switch selection {
     case .messages(let ids):
@@ -76,14 +76,14 @@ extension Database {
   }
 
   /// Accounts, also ones that are gone, in which something was deleted at `time` or before.
-  func accountsToPurge(upTo time: Int64) throws(StoreError) -> [Int64] {
-    var accounts: [Int64] = []
+  package func accountsToPurge(upTo time: Timestamp) throws(StoreError) -> [AccountID] {
+    var accounts: [AccountID] = []
     try each(
       """
       SELECT account FROM messages WHERE orphaned_at <= ?1 UNION
       SELECT account FROM deleted_entries WHERE deleted_at <= ?1
-      """, .integer(time)
-    ) { accounts.append($0.integer(0)) }
+      """, .integer(time.microseconds)
+    ) { accounts.append(AccountID(rawValue: $0.integer(0))) }
     return accounts
   }
 }

@@ -1,5 +1,5 @@
-import MessageFormat
-import SQLite
+package import MessageFormat
+package import SQLite
 
 /// What readers and the writer ask alike.
 extension Database {
@@ -12,7 +12,7 @@ extension Database {
       """, .integer(id.rawValue), row: Mailbox.init)
   }
 
-  func mailbox(named name: MailboxName, of account: AccountID) throws(StoreError) -> Mailbox? {
+  package func mailbox(named name: MailboxName, of account: AccountID) throws(StoreError) -> Mailbox? {
     try one(
       """
       SELECT m.id, m.account, m.name, special_use, selectable, uid_validity, uid_next, modseq, messages, unseen,
@@ -23,7 +23,7 @@ extension Database {
   }
 
   /// In name order, INBOX first.
-  func mailboxes(of account: AccountID) throws(StoreError) -> [Mailbox] {
+  package func mailboxes(of account: AccountID) throws(StoreError) -> [Mailbox] {
     var result: [Mailbox] = []
     try each(
       """
@@ -36,11 +36,11 @@ extension Database {
     return result
   }
 
-  func accountExists(_ account: AccountID) throws(StoreError) -> Bool {
+  package func accountExists(_ account: AccountID) throws(StoreError) -> Bool {
     try one("SELECT 1 FROM accounts WHERE id = ?", .integer(account.rawValue)) { _ in true } ?? false
   }
 
-  func subscriptions(of account: AccountID) throws(StoreError) -> [MailboxName] {
+  package func subscriptions(of account: AccountID) throws(StoreError) -> [MailboxName] {
     var result: [MailboxName] = []
     try each(
       "SELECT name FROM subscriptions WHERE account = ? ORDER BY name <> 'INBOX', name", .integer(account.rawValue)
@@ -51,7 +51,7 @@ extension Database {
   }
 
   /// All of a mailbox in one scan.
-  func index(of id: MailboxID) throws(StoreError) -> MailboxIndex {
+  package func index(of id: MailboxID) throws(StoreError) -> MailboxIndex {
     guard let mailbox = try mailbox(id) else { throw .mailboxNotFound }
     guard mailbox.isSelectable else { throw .mailboxNotSelectable }
     var index = MailboxIndex(mailbox: mailbox, uids: [], flags: [], modSequences: [], keywords: [:])
@@ -70,7 +70,7 @@ extension Database {
     return index
   }
 
-  func entries(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> [MessageEntry] {
+  package func entries(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> [MessageEntry] {
     var result: [MessageEntry] = []
     result.reserveCapacity(uids.count)
     var filter = UIDFilter(uids)
@@ -90,7 +90,7 @@ extension Database {
   }
 
   /// Entries with the structures of their bodies, in UID order.
-  func describedEntries(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> DescribedEntries {
+  package func describedEntries(in mailbox: MailboxID, uids: [UID]) throws(StoreError) -> DescribedEntries {
     var result = DescribedEntries()
     result.entries.reserveCapacity(uids.count)
     result.structures.reserveCapacity(uids.count)
@@ -135,7 +135,7 @@ extension Database {
   }
 
   /// Runs of UIDs that were expunged after `modSequence`, in no order.
-  func expunged(in mailbox: MailboxID, after modSequence: ModSequence) throws(StoreError) -> [ClosedRange<UInt32>] {
+  package func expunged(in mailbox: MailboxID, after modSequence: ModSequence) throws(StoreError) -> [ClosedRange<UInt32>] {
     var result: [ClosedRange<UInt32>] = []
     try each(
       "SELECT first, last FROM vanished WHERE mailbox = ? AND modseq > ?", .integer(mailbox.rawValue),
@@ -161,7 +161,18 @@ extension Database {
 }
 
 extension Database {
-  func usage(of id: AccountID) throws(StoreError) -> QuotaUsage {
+  package func contents(of mailbox: MailboxID) throws(StoreError) -> [ContentKey: Int] {
+    var counts: [ContentKey: Int] = [:]
+    try each(
+      """
+      SELECT b.checksum, b.size, m.internal_date, m.prefix FROM entries e JOIN messages m ON m.id = e.message
+      JOIN bodies b ON b.id = m.body WHERE e.mailbox = ?
+      """, .integer(mailbox.rawValue)
+    ) { counts[ContentKey($0), default: 0] += 1 }
+    return counts
+  }
+
+  package func usage(of id: AccountID) throws(StoreError) -> QuotaUsage {
     // Every account has mailboxes.
     let usage = try one(
       "SELECT sum(size), sum(messages) FROM mailboxes WHERE account = ? HAVING count(*) > 0", .integer(id.rawValue)
@@ -172,7 +183,7 @@ extension Database {
     return usage
   }
 
-  func structures(of contents: [ContentReference]) throws(StoreError) -> [MessageStructure] {
+  package func structures(of contents: [ContentReference]) throws(StoreError) -> [MessageStructure] {
     var result: [MessageStructure] = []
     result.reserveCapacity(contents.count)
     for content in contents {
@@ -186,3 +197,5 @@ extension Database {
     return result
   }
 }
+
+extension Database: StoreSnapshot {}

@@ -96,7 +96,8 @@ extension WriteContext {
 
   /// A bounded piece of what is over: deleted entries up to `time` first, then the messages that are in no mailbox any
   /// more since then.
-  func purge(upTo time: Int64, of account: Int64) throws(StoreError) -> PurgedPiece {
+  func purge(upTo time: Timestamp, of account: AccountID) throws(StoreError) -> PurgedPiece {
+    let (time, account) = (time.microseconds, account.rawValue)
     var last: RecordedDeletionKey?
     var count = 0
     try database.each(
@@ -121,22 +122,23 @@ extension WriteContext {
     guard !messages.isEmpty else { return PurgedPiece(isLast: true) }
     let bodies = try database.purge(messages)
     record(.messagesPurged(messages))
-    return PurgedPiece(messages: messages.count, octets: bodies.octets, large: bodies.large)
+    return PurgedPiece(messages: messages.count, octets: bodies.octets, unused: bodies.large.map { UnusedBody(id: $0) })
   }
 }
 
 /// What one step of a purge has taken away.
-struct PurgedPiece: Sendable {
+package struct PurgedPiece: Sendable {
   /// Rows that one step touches, so that deliveries do not wait for it.
   static let limit: Int64 = 500
 
-  var entries = 0
-  var messages = 0
+  package var entries = 0
+  package var messages = 0
   /// Of bodies that no message has any more.
-  var octets: Int64 = 0
-  /// Whose files are to be removed once this is committed.
-  var large: [Int64] = []
-  var isLast = false
+  package var octets: Int64 = 0
+  /// What nobody needs once this is committed.
+  package var unused: [UnusedBody] = []
+  /// There was nothing left to do.
+  package var isLast = false
 }
 
 extension Database {

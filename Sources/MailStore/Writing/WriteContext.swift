@@ -6,7 +6,7 @@ import SQLite
 ///
 /// Rows of mailboxes and accounts are changed here and written once at the group's end. A change that fails puts back
 /// the rows it touched; a group that fails forgets them all.
-final class WriteContext {
+final class WriteContext: StoreTransaction {
   struct AccountRow {
     var id: AccountID
     var address: String

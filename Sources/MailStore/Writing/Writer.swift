@@ -72,8 +72,7 @@ final class Writer: @unchecked Sendable {
   private let logger: Logger
   private var mustReopen = false
 
-  private let feed: ChangeFeed
-  private let indexes: IndexCache
+  private let publication: Publication
   private let search: SearchIndex
   private let checkpointer: Checkpointer
   private let published: Mutex<Directory>
@@ -85,14 +84,13 @@ final class Writer: @unchecked Sendable {
   private static let groupOctets = 16 << 20
 
   init(
-    context: WriteContext, layout: StoreLayout, files: FileAccess, feed: ChangeFeed, indexes: IndexCache,
+    context: WriteContext, layout: StoreLayout, files: FileAccess, publication: Publication,
     search: SearchIndex, checkpointer: Checkpointer, metrics: StoreMetrics, logger: Logger
   ) {
     self.context = context
     self.layout = layout
     self.files = files
-    self.feed = feed
-    self.indexes = indexes
+    self.publication = publication
     self.search = search
     self.checkpointer = checkpointer
     self.metrics = metrics
@@ -235,7 +233,7 @@ final class Writer: @unchecked Sendable {
   }
 
   private func saveRecentClaims() throws(StoreError) {
-    for (mailbox, uid) in indexes.takeClaims() {
+    for (mailbox, uid) in publication.takeRecentClaims() {
       try context.database.change(
         "UPDATE mailboxes SET first_recent = ? WHERE id = ?", .integer(Int64(uid.rawValue)), .integer(mailbox.rawValue))
     }
@@ -260,17 +258,14 @@ final class Writer: @unchecked Sendable {
       let directory = context.directory
       published.withLock { $0 = directory }
     }
-    let changes = context.changes
-    let rows = context.changedMailboxRows()
-    if !changes.isEmpty || !rows.isEmpty || !context.removedMailboxes.isEmpty {
-      indexes.publish(changes.map(\.change), mailboxes: rows, removed: context.removedMailboxes)
-    }
-    var byAccount: [AccountID: [Change]] = [:]
-    for (account, change) in changes { byAccount[account, default: []].append(merging: change) }
-    for (account, changes) in byAccount { feed.publish(changes, of: account) }
-    let newMessages = changes.reduce(0) { $0 + $1.change.newEntries }
+    var commit = Publication.Commit()
+    commit.changes = context.changes
+    commit.mailboxes = context.changedMailboxRows()
+    commit.removedMailboxes = context.removedMailboxes
+    commit.isQueueChanged = context.isQueueChanged
+    publication.publish(commit)
+    let newMessages = commit.changes.reduce(0) { $0 + $1.change.newEntries }
     if newMessages > 0 { search.note(newMessages: newMessages) }
-    if context.isQueueChanged { feed.publishQueueChange() }
     context.endGroup()
   }
 
@@ -306,17 +301,4 @@ extension FileAccess {
 extension Change {
   /// Copies are among them: whoever counts new messages by it counts too many, never too few.
   fileprivate var newEntries: Int { if case .appended(_, let states) = self { states.count } else { 0 } }
-}
-
-extension Array where Element == Change {
-  /// New messages of one mailbox that follow each other are one change.
-  fileprivate mutating func append(merging change: Change) {
-    if case .appended(let mailbox, let states) = change, case .appended(mailbox, let earlier) = last {
-      self[count - 1] = .appended(mailbox, earlier + states)
-    } else if case .mailboxList = change, case .mailboxList = last {
-      return
-    } else {
-      append(change)
-    }
-  }
 }

@@ -2,7 +2,7 @@ import MailStore
 import MessageFormat
 import Testing
 
-struct MessageTests {
+@Suite(.everyEngine) struct MessageTests {
   @Test func `what is appended is read back, byte for byte, with its facts`() async throws {
     try await StoreFixture.with { fixture in
       let alice = try await fixture.addAccount()

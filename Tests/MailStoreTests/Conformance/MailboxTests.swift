@@ -2,7 +2,7 @@ import MailStore
 import MessageFormat
 import Testing
 
-struct MailboxTests {
+@Suite(.everyEngine) struct MailboxTests {
   @Test(
     arguments: [
       ("inbox", "INBOX"), ("Inbox/Sub", "INBOX/Sub"), ("a/inbox", "a/inbox"), ("inboxes", "inboxes"),

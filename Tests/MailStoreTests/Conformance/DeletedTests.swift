@@ -5,15 +5,7 @@ import Testing
 
 @testable import MailStore
 
-struct DeletedTests {
-  /// Moved by hand.
-  final class Hand: Sendable {
-    private let time = Mutex<Int64>(1_768_478_400)
-    var clock: WallClock { WallClock { Timestamp(seconds: self.time.withLock { $0 }) } }
-    func move(days: Int64) { time.withLock { $0 += days * 86_400 } }
-    func move(seconds: Int64) { time.withLock { $0 += seconds } }
-  }
-
+@Suite(.everyEngine) struct DeletedTests {
   @Test func `what was expunged comes back with its flags and a new UID, and others see it`() async throws {
     try await StoreFixture.with { fixture in
       let store = fixture.store
@@ -159,32 +151,6 @@ struct DeletedTests {
       hand.move(days: 41)
       #expect(try await fixture.store.purgeDeleted().isEmpty)
       #expect(try await fixture.store.deletedMessages(of: alice, limit: 10).count == 2)
-    }
-  }
-
-  @Test func `a crash before the file of a purged body is gone leaves it to the next start`() async throws {
-    let hand = Hand()
-    try await StoreFixture.with {
-      $0.clock = hand.clock
-      $0.largeBodyThreshold = 3_000
-    } _: { fixture in
-      let alice = try await fixture.addAccount()
-      try await fixture.append(mail("large", body: String(repeating: "x", count: 5_000)), of: alice)
-      let inbox = try await fixture.inbox(of: alice)
-      let large = fixture.path + "/large"
-      let name = try #require(try FileManager.default.contentsOfDirectory(atPath: large).first)
-      let contents = try Data(contentsOf: URL(fileURLWithPath: "\(large)/\(name)"))
-      _ = try await fixture.store.expunge(in: inbox.id, uids: [1], onlyDeleted: false)
-      hand.move(days: 31)
-      fixture.faults.set { $0 == .flushDirectory(large) ? 5 : 0 }
-      await #expect(throws: StoreError.self) { _ = try await fixture.store.purgeDeleted() }
-      fixture.faults.set(nil)
-      // As if the removal had not reached the disk.
-      try contents.write(to: URL(fileURLWithPath: "\(large)/\(name)"))
-      #expect(try await fixture.store.verify(VerificationOptions()).findings == [])
-      let copy = try await fixture.reopenedCopy()
-      #expect(try FileManager.default.contentsOfDirectory(atPath: copy.path + "/large").isEmpty)
-      try await copy.end()
     }
   }
 }

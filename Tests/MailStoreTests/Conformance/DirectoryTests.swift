@@ -2,7 +2,7 @@ import MailStore
 import MessageFormat
 import Testing
 
-struct DirectoryTests {
+@Suite(.everyEngine) struct DirectoryTests {
   private func address(_ text: String) -> EmailAddress { EmailAddress(text)! }
 
   @Test func `accounts, aliases and catch-alls answer in order`() async throws {
