@@ -101,8 +101,11 @@ let package = Package(
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
-    // Not a product: measures the store alone.
-    .executableTarget(name: "martlet-bench", dependencies: ["MailStore", "MessageFormat"], swiftSettings: settings),
+    // Not a product: measures the store alone, and the SMTP sessions without it.
+    .executableTarget(
+      name: "martlet-bench",
+      dependencies: ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer", log, metrics],
+      swiftSettings: settings),
     .executableTarget(
       name: "martlet",
       dependencies: [

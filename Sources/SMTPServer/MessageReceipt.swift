@@ -32,7 +32,7 @@ extension SMTPSession {
       recipients: transaction.recipients, from: transaction.sender.address,
       received: received(transaction, greeting, now),
       enforcesQuota: role == .lmtp || transaction.recipients.count == 1)
-    let results = await services.store.deliver(body, to: plan.deliveries, internalDate: now)
+    let results = await services.deliver(body, plan.deliveries, now)
     let failures = plan.failures(from: results)
     for (recipient, failure) in zip(transaction.recipients, failures) {
       guard let failure else { continue }

@@ -17,7 +17,13 @@ package enum SMTPRole: String, Sendable {
 
 /// Everything a session is given.
 package struct SMTPServices: Sendable {
+  package typealias Deliver =
+    @Sendable (StagedBody, [LocalDelivery], DateTime) async -> [Result<AppendResult, StoreError>]
+
   package var store: MailStore
+  /// Takes a message that is whole, and returns when it is durable: one result for each delivery, in order. The store's
+  /// `deliver`, unless another is put in its place.
+  package var deliver: Deliver
   package var authenticator: Authenticator
   package var router: Router
   /// Nil: STARTTLS is not offered.
@@ -37,6 +43,7 @@ package struct SMTPServices: Sendable {
     acceptsAnySender: Bool = false
   ) {
     self.store = store
+    deliver = { await store.deliver($0, to: $1, internalDate: $2) }
     self.authenticator = authenticator
     self.router = router
     self.tls = tls

@@ -45,7 +45,7 @@ struct AcknowledgedDeliveries {
       // Now and then one that gets a file of its own.
       let size = number % 40 == 0 ? 1_200_000 : 300 + writer * 500
       let stage = store.stageBody(expectedSize: nil)
-      try await stage.append(StoreBenchmark.message(id, size: size))
+      try await stage.append(SampleMessage(size: size).bytes(id: id))
       let recipient = LocalDelivery(account: account, prefix: Array("Return-Path: <>\r\n".utf8))
       let date = DateTime(timestamp: Timestamp(seconds: 1_700_000_000), offsetMinutes: 0)
       let result = try await store.deliver(try await stage.finish(), to: [recipient], internalDate: date)[0].get()

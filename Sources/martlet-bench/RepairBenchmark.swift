@@ -27,7 +27,7 @@ enum RepairBenchmark {
     print("verify, thorough: \(line(report, in: report.seconds))")
     await store.close()
     for suffix in ["", "-wal", "-shm"] { unlink("\(directory)/store.db\(suffix)") }
-    let cpu = StoreBenchmark.processorSeconds()
+    let cpu = processorSeconds()
     start = clock.now
     let repair = try await StoreRepair.prepare(at: directory)
     let prepared = clock.now
@@ -37,7 +37,7 @@ enum RepairBenchmark {
       "repair: \(repair.plan.messages) messages, \(Int(Double(repair.plan.messages) / seconds)) messages/s, "
         + "\(Int(Double(repair.plan.packOctets) / seconds / 1e6)) MB/s of packs, \(rounded(seconds)) s "
         + "(\(rounded((prepared - start).seconds)) s of it before it asks), "
-        + "\(rounded(StoreBenchmark.processorSeconds() - cpu)) s CPU")
+        + "\(rounded(processorSeconds() - cpu)) s CPU")
   }
 
   private static func fill(_ store: MailStore, messages: Int) async throws {
@@ -49,12 +49,13 @@ enum RepairBenchmark {
       ids.append(try await store.addAccount(address, secrets: [], quota: Quota()))
     }
     let accounts = ids
+    let sample = SampleMessage(size: 2_048)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for writer in 0..<writers {
         group.addTask {
           for number in stride(from: writer, to: messages, by: writers) {
             let stage = store.stageBody(expectedSize: nil)
-            try await stage.append(StoreBenchmark.message("\(number)", size: 2_048))
+            try await stage.append(sample.bytes(id: "\(number)"))
             let recipient = LocalDelivery(account: accounts[number % accounts.count], prefix: Array("X: y\r\n".utf8))
             let date = DateTime(timestamp: Timestamp(seconds: 1_700_000_000), offsetMinutes: 0)
             let result = try await store.deliver(try await stage.finish(), to: [recipient], internalDate: date)[0].get()

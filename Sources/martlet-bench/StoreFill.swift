@@ -6,7 +6,7 @@ import MessageFormat
 struct StoreFill {
   let store: MailStore
   let account: AccountID
-  let size: Int
+  let sample: SampleMessage
 
   private static let mailboxSize = 100_000
   private static let batch = 250
@@ -15,7 +15,7 @@ struct StoreFill {
   static func run(at directory: String, count: Int, size: Int) async throws {
     let store = try await MailStore.open(at: directory)
     guard let account = store.directory.accounts.first?.id else { return print("the store has no account") }
-    let fill = StoreFill(store: store, account: account, size: size)
+    let fill = StoreFill(store: store, account: account, sample: SampleMessage(size: size))
     for first in stride(from: 0, to: count, by: mailboxSize) {
       guard let name = MailboxName("Large\(first / mailboxSize)") else { return }
       _ = try await store.createMailbox(name, specialUse: nil, of: account)
@@ -41,8 +41,8 @@ struct StoreFill {
   private func append(_ numbers: Range<Int>, to name: MailboxName) async throws {
     var messages: [NewMessage] = []
     for number in numbers {
-      let stage = store.stageBody(expectedSize: size)
-      try await stage.append(StoreBenchmark.message("fill.\(number)", size: size))
+      let stage = store.stageBody(expectedSize: nil)
+      try await stage.append(sample.bytes(id: "fill.\(number)"))
       let date = DateTime(timestamp: Timestamp(seconds: 1_000_000_000 + Int64(number)), offsetMinutes: 0)
       messages.append(NewMessage(body: try await stage.finish(), internalDate: date))
     }

@@ -25,7 +25,7 @@ import Testing
       "IMAPServer", "POP3Server",
     ],
     "martlet": ["MailServer", "MailStore", "MessageFormat"],
-    "martlet-bench": ["MailStore", "MessageFormat"],
+    "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer"],
   ]
 
   /// Modules from outside, and the targets that may import them: all others reach them through those.
