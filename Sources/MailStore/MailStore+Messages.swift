@@ -74,7 +74,7 @@ extension MailStore {
       try await message.body.flushIfLarge()
       weight += message.body.isLarge ? 0 : message.body.size
     }
-    return try await write(weight: weight) { (transaction) throws(StoreError) in
+    return try await write(weight: weight, onlyAdds: true) { (transaction) throws(StoreError) in
       try transaction.append(messages, to: mailbox, of: account)
     }
   }
@@ -85,7 +85,8 @@ extension MailStore {
   ) async -> [Result<AppendResult, StoreError>] {
     do throws(StoreError) {
       try await body.flushIfLarge()
-      return try await write(weight: body.isLarge ? 0 : body.size) { (transaction) throws(StoreError) in
+      let weight = body.isLarge ? 0 : body.size
+      return try await write(weight: weight, onlyAdds: true) { (transaction) throws(StoreError) in
         try transaction.deliver(body, to: recipients, queued: [], date: internalDate)
       }
     } catch {

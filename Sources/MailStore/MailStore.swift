@@ -40,11 +40,14 @@ package final class MailStore: Sendable {
   }
 
   /// The result comes back when it is durable and published.
-  /// - Parameter weight: octets of bodies that it stores.
+  /// - Parameters:
+  ///   - weight: octets of bodies that it stores.
+  ///   - onlyAdds: it adds messages to mailboxes, and does nothing else.
   func write<Value: Sendable>(
-    weight: Int = 0, _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
+    weight: Int = 0, onlyAdds: Bool = false,
+    _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
-    try await engine.write(weight: weight, change)
+    try await engine.write(weight: weight, onlyAdds: onlyAdds, change)
   }
 
   // MARK: Changes

@@ -1,6 +1,7 @@
 import Foundation
 import MailStore
 import MessageFormat
+import SQLite
 import Testing
 
 #if canImport(Glibc)
@@ -122,6 +123,63 @@ struct DurabilityTests {
       #expect(try await crashed.text(3, in: inbox.id) == mail("after"))
       #expect(try await crashed.inbox(of: alice) == fixture.inbox(of: alice))
       try await crashed.end()
+    }
+  }
+
+  /// Enough at a time that the pack is flushed while rows are put into the database.
+  private func deliverMany(to accounts: [AccountID], in fixture: StoreFixture) async throws
+    -> [AccountID: [Result<AppendResult, StoreError>]]
+  {
+    let body = try await fixture.stage(mail("many"))
+    return await withTaskGroup(of: (AccountID, Result<AppendResult, StoreError>).self) { group in
+      for number in 0..<60 {
+        let account = accounts[number % accounts.count]
+        group.addTask {
+          let delivery = LocalDelivery(account: account, prefix: Array("X-Number: \(number)\r\n".utf8))
+          return (account, await fixture.store.deliver(body, to: [delivery], internalDate: StoreFixture.date)[0])
+        }
+      }
+      var results: [AccountID: [Result<AppendResult, StoreError>]] = [:]
+      for await (account, result) in group { results[account, default: []].append(result) }
+      return results
+    }
+  }
+
+  @Test(arguments: [Fault.packWriteFull, .packWriteError, .packFlush, .commitFull, .commitError])
+  func `a failing device fails many messages at once, and the store goes on`(fault: Fault) async throws {
+    try await StoreFixture.with { fixture in
+      let accounts = [try await fixture.addAccount(), try await fixture.addAccount("bob")]
+      fixture.faults.set { fault.code($0) }
+      for results in try await deliverMany(to: accounts, in: fixture).values {
+        for case .success in results { Issue.record("should have failed") }
+      }
+      for account in accounts { #expect(try await fixture.inbox(of: account).messageCount == 0) }
+      fixture.faults.set(nil)
+      for results in try await deliverMany(to: accounts, in: fixture).values {
+        #expect(Set(try results.flatMap { try $0.get().uids }) == Set((1...30).map { UID(rawValue: $0) }))
+      }
+      let crashed = try await fixture.reopenedCopy()
+      for account in accounts {
+        #expect(try await crashed.inbox(of: account) == fixture.inbox(of: account))
+      }
+      try await crashed.end()
+    }
+  }
+
+  @Test func `a row that cannot be put in fails its own change, and not its neighbours`() async throws {
+    try await StoreFixture.with { fixture in
+      let (alice, bob) = (try await fixture.addAccount(), try await fixture.addAccount("bob"))
+      let inbox = try await fixture.inbox(of: alice)
+      let database = try Database(path: fixture.path + "/store.db", access: .writing)
+      try database.run(
+        "INSERT INTO entries (mailbox, uid, message, flags, modseq, saved) VALUES (?, 1, 1, 0, 1, 0)",
+        [.integer(inbox.id.rawValue)])
+      let results = try await deliverMany(to: [alice, bob], in: fixture)
+      for case .success in results[alice] ?? [] { Issue.record("its UID was taken") }
+      #expect(Set(try (results[bob] ?? []).flatMap { try $0.get().uids }) == Set((1...30).map { UID(rawValue: $0) }))
+      #expect(try await fixture.inbox(of: alice) == inbox)
+      try database.run("DELETE FROM entries WHERE mailbox = ?", [.integer(inbox.id.rawValue)])
+      #expect(try await fixture.append(mail("next"), of: alice) == 1)
     }
   }
 

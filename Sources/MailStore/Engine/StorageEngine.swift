@@ -18,9 +18,13 @@ package protocol StorageEngine: Sendable {
   ) async throws(StoreError) -> Value
 
   /// Runs the change together with others that wait, each in a savepoint of its own.
-  /// - Parameter weight: octets of bodies that it stores.
+  /// - Parameters:
+  ///   - weight: octets of bodies that it stores.
+  ///   - onlyAdds: it only calls `append`, or `deliver` with nothing queued. An engine may put off what that leaves
+  ///     to do until the commit.
   func write<Value: Sendable>(
-    weight: Int, _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
+    weight: Int, onlyAdds: Bool,
+    _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value
 
   // MARK: Bodies

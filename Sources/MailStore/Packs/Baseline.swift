@@ -198,6 +198,7 @@ extension WriteContext {
         try Baseline(database: database).write(from: start) { (changes) throws(StoreError) in try append(changes) }
       }
       try database.change("UPDATE state SET value = 1 WHERE name = 'packs_tell_all'")
+      try endRecords()
       try writeRows()
       do throws(FileError) { try packs.flush() } catch { throw error.storeError }
       do throws(SQLiteError) { try database.commit() } catch { throw StoreError(error) }

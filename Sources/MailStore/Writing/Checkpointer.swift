@@ -7,8 +7,9 @@ final class Checkpointer: Sendable {
   private let pool: WorkerPool<Database>
   private let isRunning = Mutex(false)
 
-  /// 4 MiB of log start a checkpoint.
-  private static let startPages = 1_000
+  /// 16 MiB of log start a checkpoint. Most groups write the same pages again, and the more of the log is taken at once,
+  /// the fewer pages go to the file.
+  private static let startPages = 4_000
   /// Beyond 64 MiB the writer does what is left itself, so that the log begins again and stays of bounded size.
   private static let limitPages = 16_000
 

@@ -131,11 +131,10 @@ extension WriteContext {
     let uid = mailbox.uidNext
     // 2³² − 2 messages have been here.
     guard uid.rawValue < .max else { throw .overQuota }
-    try database.change(
-      "INSERT INTO entries (mailbox, uid, message, flags, keywords, modseq, saved) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      .integer(mailbox.id.rawValue), .integer(Int64(uid.rawValue)), .integer(email.rawValue),
-      .integer(Int64(flags.system.rawValue)), .text(Keyword.encode(flags.keywords)), .integer(modSequence.rawValue),
-      .integer(saved))
+    try insert(
+      .entry(
+        mailbox: mailbox.id.rawValue, uid: uid.rawValue, message: email.rawValue, flags: flags,
+        modSequence: modSequence.rawValue, saved: saved))
     mailbox.uidNext = UID(rawValue: uid.rawValue + 1)
     mailbox.count(flags.system, size: size, by: 1)
     var row = try account(mailbox.account)
@@ -149,14 +148,10 @@ extension WriteContext {
     _ email: EmailID, account: AccountID, body: Int64, thread: EmailID, size: Int, date: DateTime, prefix: [UInt8],
     entries: Int
   ) throws(StoreError) {
-    try database.change(
-      """
-      INSERT INTO messages (id, account, body, thread, size, internal_date, internal_offset, prefix, entries)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-      """,
-      .integer(email.rawValue), .integer(account.rawValue), .integer(body), .integer(thread.rawValue),
-      .integer(Int64(size)), .integer(date.timestamp.microseconds), .integer(Int64(date.offsetMinutes)), .blob(prefix),
-      .integer(Int64(entries)))
+    try insert(
+      .message(
+        id: email.rawValue, account: account.rawValue, body: body, thread: thread.rawValue, size: size, date: date,
+        prefix: prefix, entries: entries))
   }
 
   private func placement(
@@ -179,10 +174,10 @@ extension WriteContext {
     var position: Int64 = 0
     do throws(FileError) { position = try packs.append(header: header, body: body) } catch { throw error.storeError }
     if body.isLarge, case .spooled(let spool) = body.content { try keepLarge(spool, as: id) }
-    try database.change(
-      "INSERT INTO bodies (id, pack, position, size, checksum, structure) VALUES (?, ?, ?, ?, ?, ?)",
-      .integer(id), body.isLarge ? .null : .integer(packs.segment), .integer(body.isLarge ? 0 : position),
-      .integer(Int64(body.size)), .integer(Int64(body.checksum)), .blob(body.encodedStructure))
+    try insert(
+      .body(
+        id: id, pack: body.isLarge ? nil : packs.segment, position: body.isLarge ? 0 : position, size: body.size,
+        checksum: body.checksum, structure: body.encodedStructure))
   }
 
   // MARK: Threads
@@ -199,15 +194,14 @@ extension WriteContext {
     if thread == nil, let own = references.own { thread = try knownThread(own, in: account) }
     let result = thread ?? email.rawValue
     for hash in references.ancestors + (references.own.map { [$0] } ?? []) {
-      try database.change(
-        "INSERT OR IGNORE INTO threads (account, hash, thread) VALUES (?, ?, ?)", .integer(account.rawValue),
-        .integer(hash), .integer(result))
+      try insert(.thread(ThreadKey(account: account.rawValue, hash: hash), thread: result))
     }
     return EmailID(rawValue: result)
   }
 
   private func knownThread(_ hash: Int64, in account: AccountID) throws(StoreError) -> Int64? {
-    try database.one(
+    if let new = newThread(ThreadKey(account: account.rawValue, hash: hash)) { return new }
+    return try database.one(
       "SELECT thread FROM threads WHERE account = ? AND hash = ?", .integer(account.rawValue), .integer(hash)
     ) { $0.integer(0) }
   }

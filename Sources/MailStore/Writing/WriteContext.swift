@@ -47,6 +47,10 @@ final class WriteContext: StoreTransaction {
   var isQueueChanged = false
   /// What the packs must be told besides the placements of bodies.
   private var recorded: [RecordedChange] = []
+  /// What new messages bring to the database and has not been put into it yet.
+  private var newRows = NewRows()
+  /// Where the group's records end; nil where it has none.
+  private var recordsEnd: (segment: Int64, end: Int64)?
 
   // Of the operation in hand, to undo it.
   private var oldMailboxes: [MailboxID: Mailbox?] = [:]
@@ -56,6 +60,9 @@ final class WriteContext: StoreTransaction {
   private var removedBefore = 0
   private var movedBefore = 0
   private var recordedBefore = 0
+  private var newRowsBefore = 0
+  /// New rows wait for the group's end.
+  private var areRowsDeferred = false
   private var packBefore: PackWriter.Mark
 
   /// Rows kept from group to group; beyond this all are forgotten and read again as needed.
@@ -87,8 +94,20 @@ final class WriteContext: StoreTransaction {
     do throws(SQLiteError) { try database.begin() } catch { throw StoreError(error) }
   }
 
-  /// Writes the rows the group has changed, and the record that says what else it did. After this: flush the pack,
-  /// commit.
+  /// Ends the group's records with the one that says what it did besides adding messages. After this the pack can be
+  /// flushed, also by another thread while this one writes rows.
+  func endRecords() throws(StoreError) {
+    if !recorded.isEmpty { try append(recorded) }
+    recordsEnd = packs.hasRecords ? (packs.segment, packs.newEnd) : nil
+  }
+
+  /// Puts into the database what new messages have brought so far.
+  func writeNewRows() throws(StoreError) {
+    for row in newRows.rows { try database.insert(row) }
+    newRows.removeAll()
+  }
+
+  /// Writes the rows the group has changed, after `endRecords`. Does not look at the pack: it may be being flushed.
   func writeRows() throws(StoreError) {
     for id in changedMailboxes {
       guard let mailbox = mailboxes[id] else { continue }
@@ -103,17 +122,16 @@ final class WriteContext: StoreTransaction {
         .integer(Int64(mailbox.unseenCount)), .integer(Int64(mailbox.deletedCount)), .integer(mailbox.size),
         .integer(id.rawValue))
     }
-    if !recorded.isEmpty { try append(recorded) }
-    if packs.hasRecords {
-      if packs.segment != writtenPack.segment {
+    if let recordsEnd {
+      if recordsEnd.segment != writtenPack.segment {
         if writtenPack.segment > 0 {
           try database.change(
             "INSERT OR REPLACE INTO sealed_packs (id, length) VALUES (?, ?)", .integer(writtenPack.segment),
             .integer(writtenPack.end))
         }
-        try database.change("UPDATE state SET value = ? WHERE name = 'pack'", .integer(packs.segment))
+        try database.change("UPDATE state SET value = ? WHERE name = 'pack'", .integer(recordsEnd.segment))
       }
-      try database.change("UPDATE state SET value = ? WHERE name = 'pack_end'", .integer(packs.newEnd))
+      try database.change("UPDATE state SET value = ? WHERE name = 'pack_end'", .integer(recordsEnd.end))
     }
     if lastWrittenID != nextID {
       try database.change("UPDATE state SET value = ? WHERE name = 'next_id'", .integer(nextID))
@@ -140,6 +158,8 @@ final class WriteContext: StoreTransaction {
     changes = []
     movedSpools = []
     recorded = []
+    newRows.removeAll()
+    recordsEnd = nil
     isDirectoryChanged = false
     isQueueChanged = false
   }
@@ -171,7 +191,10 @@ final class WriteContext: StoreTransaction {
 
   // MARK: One operation in the group
 
-  func beginOperation() throws(StoreError) {
+  /// - Parameter areRowsDeferred: the operation adds messages and reads nothing that others of the group have added;
+  /// its new rows wait for `writeNewRows`.
+  func beginOperation(areRowsDeferred: Bool) throws(StoreError) {
+    self.areRowsDeferred = areRowsDeferred
     oldMailboxes.removeAll(keepingCapacity: true)
     oldAccounts.removeAll(keepingCapacity: true)
     oldDirectory = nil
@@ -179,6 +202,7 @@ final class WriteContext: StoreTransaction {
     removedBefore = removedMailboxes.count
     movedBefore = movedSpools.count
     recordedBefore = recorded.count
+    newRowsBefore = newRows.count
     packBefore = packs.mark
     do throws(SQLiteError) { try database.beginSavepoint() } catch { throw StoreError(error) }
   }
@@ -201,6 +225,7 @@ final class WriteContext: StoreTransaction {
     for (spool, path) in movedSpools[movedBefore...].reversed() { spool.moveBack(from: path) }
     movedSpools.removeSubrange(movedBefore...)
     recorded.removeSubrange(recordedBefore...)
+    newRows.undo(to: newRowsBefore)
     packs.undo(to: packBefore)
   }
 
@@ -210,6 +235,13 @@ final class WriteContext: StoreTransaction {
     defer { nextID += 1 }
     return nextID
   }
+
+  func insert(_ row: NewRow) throws(StoreError) {
+    if areRowsDeferred { newRows.append(row) } else { try database.insert(row) }
+  }
+
+  /// The thread of a message ID among the rows that wait.
+  func newThread(_ key: ThreadKey) -> Int64? { newRows.thread(key) }
 
   func note(_ change: Change, of account: AccountID) { changes.append((account, change)) }
 

@@ -23,7 +23,12 @@ package struct CommitStatistics: Sendable {
 class QueuedWrite {
   /// Octets it adds to the pack.
   let weight: Int
-  init(weight: Int) { self.weight = weight }
+  /// It adds messages, and reads nothing that others of its group have added.
+  let onlyAdds: Bool
+  init(weight: Int, onlyAdds: Bool) {
+    self.weight = weight
+    self.onlyAdds = onlyAdds
+  }
   func apply(_ context: WriteContext) throws(StoreError) { fatalError("abstract") }
   func complete(_ failure: StoreError?) { fatalError("abstract") }
 }
@@ -34,12 +39,12 @@ final class QueuedChange<Value: Sendable>: QueuedWrite {
   private var value: Value?
 
   init(
-    weight: Int, _ continuation: CheckedContinuation<Result<Value, StoreError>, Never>,
+    weight: Int, onlyAdds: Bool, _ continuation: CheckedContinuation<Result<Value, StoreError>, Never>,
     _ change: @escaping (WriteContext) throws(StoreError) -> Value
   ) {
     self.change = change
     self.continuation = continuation
-    super.init(weight: weight)
+    super.init(weight: weight, onlyAdds: onlyAdds)
   }
 
   override func apply(_ context: WriteContext) throws(StoreError) { value = try change(context) }
@@ -71,6 +76,8 @@ final class Writer: @unchecked Sendable {
   private let files: FileAccess
   private let logger: Logger
   private var mustReopen = false
+  /// Flushes the pack while this thread puts rows into the database.
+  private let flusher = SideThread()
 
   private let publication: Publication
   private let search: SearchIndex
@@ -82,6 +89,8 @@ final class Writer: @unchecked Sendable {
   /// A group takes no more than this, so that the first in it does not wait for ever.
   private static let groupChanges = 1_024
   private static let groupOctets = 16 << 20
+  /// In smaller groups the rows are put in faster than another thread wakes up.
+  private static let flushAsideChanges = 8
 
   init(
     context: WriteContext, layout: StoreLayout, files: FileAccess, publication: Publication,
@@ -102,14 +111,18 @@ final class Writer: @unchecked Sendable {
 
   var statistics: CommitStatistics { counted.withLock { $0 } }
 
-  func start() { startThread { [self] in serve() } }
+  func start() {
+    flusher.start()
+    startThread { [self] in serve() }
+  }
 
   /// The change runs on the writer's thread; the result comes back when it is durable and published.
   func run<Value: Sendable>(
-    weight: Int = 0, _ change: @escaping @Sendable (WriteContext) throws(StoreError) -> Value
+    weight: Int = 0, onlyAdds: Bool = false,
+    _ change: @escaping @Sendable (WriteContext) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-      let write = QueuedChange(weight: weight, continuation, change)
+      let write = QueuedChange(weight: weight, onlyAdds: onlyAdds, continuation, change)
       let isAccepted = monitor.withLock {
         guard !isClosing else { return false }
         queue.append(write)
@@ -147,6 +160,7 @@ final class Writer: @unchecked Sendable {
     while let group = nextGroup() { commit(group) }
     commit([])
     checkpointer.finish(context.database)
+    flusher.stop()
     let waiters = monitor.withLock {
       isClosed = true
       defer { closeWaiters = [] }
@@ -177,16 +191,12 @@ final class Writer: @unchecked Sendable {
 
   private func commit(_ group: [QueuedWrite]) {
     let start = ContinuousClock.now
-    var failures = [StoreError?](repeating: nil, count: group.count)
+    let failures: [StoreError?]
     do throws(StoreError) {
       try reopenIfNeeded()
-      try context.beginGroup()
-      for (position, write) in group.enumerated() {
-        failures[position] = try applyAlone(write)
-      }
-      try saveRecentClaims()
-      try context.writeRows()
-      try flushBodies()
+      let flushesAside = group.count >= Self.flushAsideChanges
+      failures =
+        if flushesAside, let failures = try applyFlushingAside(group) { failures } else { try applyInTurn(group) }
     } catch {
       context.database.rollBack()
       context.abandonGroup(directory: directory, isCertain: true)
@@ -217,9 +227,69 @@ final class Writer: @unchecked Sendable {
     checkpointer.check(context.database)
   }
 
+  /// One thing after the other. Returns what each change failed with.
+  private func applyInTurn(_ group: [QueuedWrite]) throws(StoreError) -> [StoreError?] {
+    try context.beginGroup()
+    var failures: [StoreError?] = []
+    for write in group { failures.append(try applyAlone(write, areRowsDeferred: false)) }
+    try context.endRecords()
+    try saveRecentClaims()
+    try context.writeRows()
+    let start = ContinuousClock.now
+    try flushBodies { () throws(FileError) in try context.packs.flush() }
+    metrics.flushTime.record(duration: ContinuousClock.now - start)
+    return failures
+  }
+
+  /// Rows of new messages wait until all of the group's records are known, and are put in while those are flushed.
+  ///
+  /// A row that cannot be put in then has no change any more that could fail for it alone. So nil is returned, with
+  /// nothing done, and the group is to be applied in turn.
+  private func applyFlushingAside(_ group: [QueuedWrite]) throws(StoreError) -> [StoreError?]? {
+    try context.beginGroup()
+    var failures: [StoreError?] = []
+    do throws(StoreError) {
+      for write in group {
+        if !write.onlyAdds { try context.writeNewRows() }
+        failures.append(try applyAlone(write, areRowsDeferred: write.onlyAdds))
+      }
+      try context.endRecords()
+    } catch {
+      return try giveUpFlushingAside(error)
+    }
+    let packs = context.packs
+    let start = ContinuousClock.now
+    var flushing = (failure: FileError?.none, time: Duration.zero)
+    flusher.begin {
+      do throws(FileError) { try packs.flush() } catch { flushing.failure = error }
+      flushing.time = ContinuousClock.now - start
+    }
+    var failure: StoreError?
+    do throws(StoreError) {
+      try context.writeNewRows()
+      try saveRecentClaims()
+      try context.writeRows()
+    } catch {
+      failure = error
+    }
+    flusher.wait()
+    try flushBodies { () throws(FileError) in if let failure = flushing.failure { throw failure } }
+    metrics.flushTime.record(duration: flushing.time)
+    if let failure { return try giveUpFlushingAside(failure) }
+    return failures
+  }
+
+  /// What SQLite has not rolled back by itself was the fault of a row, not of the disk.
+  private func giveUpFlushingAside(_ error: StoreError) throws(StoreError) -> [StoreError?]? {
+    guard context.database.isInTransaction else { throw error }
+    context.database.rollBack()
+    context.abandonGroup(directory: directory, isCertain: true)
+    return nil
+  }
+
   /// Runs a change in a savepoint. Its own failure is returned; one that ends the whole group is thrown.
-  private func applyAlone(_ write: QueuedWrite) throws(StoreError) -> StoreError? {
-    try context.beginOperation()
+  private func applyAlone(_ write: QueuedWrite, areRowsDeferred: Bool) throws(StoreError) -> StoreError? {
+    try context.beginOperation(areRowsDeferred: areRowsDeferred)
     do throws(StoreError) {
       try write.apply(context)
       try context.endOperation()
@@ -240,15 +310,14 @@ final class Writer: @unchecked Sendable {
   }
 
   /// Bodies first, then the commit that names them.
-  private func flushBodies() throws(StoreError) {
-    let (start, octets) = (ContinuousClock.now, context.packs.newOctets)
+  private func flushBodies(_ flushPack: () throws(FileError) -> Void) throws(StoreError) {
+    let octets = context.packs.newOctets
     do throws(FileError) {
-      try context.packs.flush()
+      try flushPack()
       if context.hasNewLargeBodies { try files.flushDirectory(layout.large) }
     } catch {
       throw error.storeError
     }
-    metrics.flushTime.record(duration: ContinuousClock.now - start)
     metrics.writtenOctets.increment(by: octets)
   }
 

@@ -15,6 +15,7 @@ import time
 import bodies as body_reading
 import million as large_store
 import search as searching
+import store as storing
 from imap import Imap
 from servers import PASSWORD, USER, Martlet, insecure_tls, processor_seconds, proportional_memory, resident_memory
 
@@ -295,5 +296,26 @@ def search(servers, scale, scratch):
     yield from searching.search(servers, scale, compare)
 
 
+def store(servers, scale, scratch):
+    """Durable appends of the store alone, as a share of the bare disk's."""
+    yield from storing.appends(scale, scratch)
+
+
+def changes(servers, scale, scratch):
+    """Flags, expunging and reading, in the store alone."""
+    yield from storing.changes(scale, scratch)
+
+
+def smtp_ceiling(servers, scale, scratch):
+    """SMTP as a share of what the sessions reach with nothing behind them."""
+    yield from storing.smtp_ceiling(scale, scratch)
+
+
+def senders(servers, scale, scratch):
+    """Memory while 200 senders push 25 MB each."""
+    yield from storing.senders(scale, scratch)
+
+
 ALL = {"start": start, "latency": latency, "deliver": deliver, "flush": flush, "memory": memory, "read": read,
-       "bodies": bodies, "million": million, "search": search}
+       "bodies": bodies, "million": million, "search": search, "store": store,
+       "changes": changes, "smtp-ceiling": smtp_ceiling, "senders": senders}
