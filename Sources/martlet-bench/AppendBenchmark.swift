@@ -50,8 +50,8 @@ struct AppendBenchmark {
   private func compare(writers: Int, seconds: Double) async throws {
     var (ours, once, twice) = (Sum(), Sum(), Sum())
     var (cpu, committed) = (0.0, 0)
-    _ = groups.take()
-    _ = try await deliver(writers: writers, seconds: seconds / 4)
+    // A log that is still growing costs more to flush than one that is written over, and a server's is mostly that.
+    _ = try await deliver(writers: writers, seconds: seconds)
     for _ in 0..<Self.rounds {
       _ = groups.take()
       let before = processorSeconds()
