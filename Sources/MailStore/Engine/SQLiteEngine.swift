@@ -73,9 +73,6 @@ package final class SQLiteEngine: StorageEngine {
     checkpointer.requestStop()
   }
 
-  /// Groups committed, and how long they took.
-  package var commitStatistics: CommitStatistics { writer.statistics }
-
   package var directory: Directory { writer.directory }
 
   // MARK: Reading and writing

@@ -11,14 +11,6 @@ import Synchronization
   import Darwin
 #endif
 
-/// What the writer has done since the store was opened.
-package struct CommitStatistics: Sendable {
-  package var groups = 0
-  package var changes = 0
-  /// From a group's start to its answers.
-  package var time: Duration = .zero
-}
-
 /// A change that waits for its commit, with whoever waits for it.
 class QueuedWrite {
   /// Octets it adds to the pack.
@@ -83,7 +75,6 @@ final class Writer: @unchecked Sendable {
   private let search: SearchIndex
   private let checkpointer: Checkpointer
   private let published: Mutex<Directory>
-  private let counted = Mutex(CommitStatistics())
   private let metrics: StoreMetrics
 
   /// A group takes no more than this, so that the first in it does not wait for ever.
@@ -108,8 +99,6 @@ final class Writer: @unchecked Sendable {
   }
 
   var directory: Directory { published.withLock { $0 } }
-
-  var statistics: CommitStatistics { counted.withLock { $0 } }
 
   func start() {
     flusher.start()
@@ -216,14 +205,8 @@ final class Writer: @unchecked Sendable {
     }
     publish()
     for (write, failure) in zip(group, failures) { write.complete(failure) }
-    let time = ContinuousClock.now - start
     metrics.groupChanges.record(group.count)
-    metrics.commitTime.record(duration: time)
-    counted.withLock {
-      $0.groups += 1
-      $0.changes += group.count
-      $0.time += time
-    }
+    metrics.commitTime.record(duration: ContinuousClock.now - start)
     checkpointer.check(context.database)
   }
 
