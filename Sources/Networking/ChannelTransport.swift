@@ -72,11 +72,11 @@ final class ChannelTransport: ConnectionTransport {
     }
   }
 
-  func startTLS(_ context: TLSServerContext) async throws(ConnectionError) -> TLSInfo {
+  func startTLS(_ side: TLSSide) async throws(ConnectionError) -> TLSInfo {
     let result: Result<TLSInfo, ConnectionError> = await withCheckedContinuation { continuation in
       eventLoop.execute {
         guard let handler = self.handler else { return continuation.resume(returning: .failure(.closed)) }
-        handler.startTLS(context) { continuation.resume(returning: $0) }
+        handler.startTLS(side) { continuation.resume(returning: $0) }
       }
     }
     return try result.get()

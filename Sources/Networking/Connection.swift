@@ -184,6 +184,20 @@ package final class Connection: Sendable {
       shared.inbox.removeFirst(min(shared.countBeforeLastSend, shared.inbox.count))
       shared.countBeforeLastSend = 0
     }
+    return try await shakeHands(.server(context), timeout: timeout)
+  }
+
+  /// Drops what was received in plaintext, then shakes hands as the client. After the reply that agrees to TLS a server
+  /// says nothing before our handshake, so whatever is there was put in by somebody else.
+  package func startTLS(
+    _ context: TLSClientContext, serverName: String, timeout: Duration
+  ) async throws(ConnectionError) -> TLSInfo {
+    received.removeAll()
+    _ = takeBytesForHandshake()
+    return try await shakeHands(.client(context, serverName: serverName), timeout: timeout)
+  }
+
+  private func shakeHands(_ side: TLSSide, timeout: Duration) async throws(ConnectionError) -> TLSInfo {
     let timer = transport.schedule(after: timeout) { [weak self] in
       guard let self else { return }
       shared.withLock { $0.isHandshakeOverdue = true }
@@ -192,7 +206,7 @@ package final class Connection: Sendable {
     defer { timer.cancel() }
     let info: TLSInfo
     do {
-      info = try await transport.startTLS(context)
+      info = try await transport.startTLS(side)
     } catch {
       throw shared.withLock { $0.isHandshakeOverdue } ? .timedOut : error
     }

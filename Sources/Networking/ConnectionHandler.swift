@@ -127,18 +127,27 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   /// STARTTLS: everything queued goes out in plaintext, then the handshake is awaited.
-  func startTLS(_ tls: TLSServerContext, completion: @escaping (Result<TLSInfo, ConnectionError>) -> Void) {
+  func startTLS(_ side: TLSSide, completion: @escaping (Result<TLSInfo, ConnectionError>) -> Void) {
     flush()
     guard case .open(nil) = phase, !isClosing, !hasReachedEnd else { return completion(.failure(.closed)) }
+    var early = (connection?.takeBytesForHandshake() ?? []) + arrived
+    arrived = []
     let session: TLSSession
     do throws(TLSError) {
-      session = try TLSSession(server: tls)
+      switch side {
+      case .server(let tls):
+        session = try TLSSession(server: tls)
+      case .client(let tls, let serverName):
+        // Nothing a server has said before our first flight is part of the handshake.
+        early = []
+        session = try TLSSession(client: tls, serverName: serverName)
+        try session.startHandshake()
+      }
     } catch {
       return completion(.failure(.handshakeFailed(error.description)))
     }
     phase = .handshaking(session, completion: completion)
-    let early = (connection?.takeBytesForHandshake() ?? []) + arrived
-    arrived = []
+    if session.hasOutput { write(session.takeOutput(), plaintextCount: 0) }
     if !early.isEmpty {
       early.withUnsafeBytes { decrypt($0, session) }
       deliver()

@@ -10,9 +10,9 @@ package protocol ConnectionTransport: AnyObject, Sendable {
   func waitUntilWritable() async throws(ConnectionError)
   /// Starts or stops reading from the peer: back-pressure.
   func setReading(_ enabled: Bool)
-  /// Turns to TLS as the server after everything queued has been sent, and returns when the handshake is done.
-  /// Plaintext that has arrived and was not consumed has been dropped by then.
-  func startTLS(_ context: TLSServerContext) async throws(ConnectionError) -> TLSInfo
+  /// Turns to TLS after everything queued has been sent, and returns when the handshake is done. Plaintext that has
+  /// arrived and was not consumed has been dropped by then.
+  func startTLS(_ side: TLSSide) async throws(ConnectionError) -> TLSInfo
   /// Calls `body` once after `delay` unless cancelled.
   func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> any ScheduledCall
   /// Closes after sending what is queued (`.afterSending`) or at once (`.abruptly`).
@@ -24,6 +24,13 @@ package protocol ConnectionTransport: AnyObject, Sendable {
 
 extension ConnectionTransport {
   package func sessionIsWaiting() {}
+}
+
+/// Which side of a handshake is ours.
+package enum TLSSide: Sendable {
+  case server(TLSServerContext)
+  /// `serverName` is sent as SNI, and demanded of the certificate if the context verifies.
+  case client(TLSClientContext, serverName: String)
 }
 
 package protocol ScheduledCall: Sendable {

@@ -154,6 +154,33 @@ private func dial(_ listener: Listener, tls: ClientConnection.TLS? = nil) async 
     await listener.drain(within: .seconds(10))
   }
 
+  @Test func startTLSAsTheClient() async throws {
+    let listener = try await start(loopback())
+    func greeted() async throws -> Connection {
+      let connection = try await ClientConnection.connect(to: .internet(host: "127.0.0.1", port: listener.port))
+      #expect(await connection.line() == "hello plain 127.0.0.1")
+      try await connection.say("STARTTLS")
+      #expect(await connection.line() == "go ahead")
+      return connection
+    }
+    let connection = try await greeted()
+    let info = try await connection.startTLS(
+      TLSClientContext(verification: .authorities(authority.certificate)), serverName: "localhost",
+      timeout: .seconds(10))
+    #expect(info.version == "TLSv1.3" && connection.tls != nil)
+    try await connection.say("QUIT")
+    while let line = await connection.line() { if line == "bye" { break } }
+    connection.close()
+
+    let strict = try await greeted()
+    await #expect(throws: ConnectionError.self) {
+      _ = try await strict.startTLS(
+        TLSClientContext(verification: .authorities(authority.certificate)), serverName: "other.test",
+        timeout: .seconds(10))
+    }
+    await listener.drain(within: .seconds(10))
+  }
+
   @Test func startTLSDropsWhatCameBefore() async throws {
     let listener = try await start(loopback())
     let socket = RawSocket(port: listener.port)

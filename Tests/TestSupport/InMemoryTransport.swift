@@ -117,7 +117,7 @@ package final class InMemoryTransport: ConnectionTransport {
     pump()
   }
 
-  package func startTLS(_ context: TLSServerContext) async throws(ConnectionError) -> TLSInfo {
+  package func startTLS(_ side: TLSSide) async throws(ConnectionError) -> TLSInfo {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<TLSInfo, ConnectionError>, Never>) in
       let isClosed = state.withLock { state in
