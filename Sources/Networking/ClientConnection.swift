@@ -2,10 +2,21 @@ package import Cryptography
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// Connections that we open.
 package enum ClientConnection {
   package enum Target: Sendable {
+    /// A name that the system resolves, or an address as text.
     case internet(host: String, port: UInt16)
+    /// - Parameter source: one of this machine's addresses to come from; nil leaves the choice to the system.
+    case address(IPAddress, port: UInt16, source: IPAddress? = nil)
     case local(path: String)
   }
 
@@ -42,10 +53,12 @@ package enum ClientConnection {
       switch target {
       case .internet(let host, let port):
         bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: Int(port))
+      case .address(let address, let port, let source):
+        connect(bootstrap, to: address, port: port, from: source, on: loop)
       case .local(let path): bootstrap.connect(unixDomainSocketPath: path)
       }
     // With several addresses to try there may be several channels; the first that is ready wins the promise.
-    connecting.whenFailure { promise.fail($0 is ChannelError ? ConnectionError.timedOut : ConnectionError.closed) }
+    connecting.whenFailure { promise.fail(connectionError($0)) }
     do {
       return try await promise.futureResult.get()
     } catch let error as ConnectionError {
@@ -53,6 +66,26 @@ package enum ClientConnection {
     } catch {
       throw .closed
     }
+  }
+
+  private static func connect(
+    _ bootstrap: ClientBootstrap, to address: IPAddress, port: UInt16, from source: IPAddress?, on loop: any EventLoop
+  ) -> EventLoopFuture<any Channel> {
+    var bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+    do {
+      if let source { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source.description, port: 0)) }
+      return bootstrap.connect(to: try SocketAddress(ipAddress: address.description, port: Int(port)))
+    } catch {
+      return loop.makeFailedFuture(error)
+    }
+  }
+
+  private static func connectionError(_ error: any Error) -> ConnectionError {
+    if let error = error as? IOError { return .unreachable(String(cString: strerror(error.errnoCode))) }
+    if let error = error as? NIOConnectionError, let first = error.connectionErrors.first?.error {
+      return connectionError(first)
+    }
+    return error is ChannelError ? .timedOut : .closed
   }
 
   private static func handler(

@@ -29,7 +29,7 @@ package final class Connection: Sendable {
   /// Bytes pending in the transport beyond which `send` waits.
   private static let outputLimit = 65_536
   /// How long a peer may take to make room in a full output queue. RFC 5321 §4.5.3.2 gives a data block 3 minutes.
-  private static let outputStallLimit = Duration.seconds(300)
+  package static let outputStallLimit = Duration.seconds(300)
 
   /// What the owning task, the transport and `interrupt()` touch at the same time.
   private struct Shared {
@@ -158,7 +158,10 @@ package final class Connection: Sendable {
   // MARK: Output
 
   /// Queues bytes for the peer, and suspends only while too much is already queued.
-  package func send(_ bytes: [UInt8]) async throws(ConnectionError) {
+  /// - Parameter stallLimit: how long that may take; then the connection is closed.
+  package func send(
+    _ bytes: [UInt8], stallLimit: Duration = Connection.outputStallLimit
+  ) async throws(ConnectionError) {
     let canSend = shared.withLock { shared in
       shared.countBeforeLastSend = shared.inbox.count
       return shared.canSend
@@ -169,7 +172,7 @@ package final class Connection: Sendable {
     transport.send(bytes)
     guard transport.pendingByteCount > Self.outputLimit else { return }
     // A peer that never reads must not hold a session for ever.
-    let timer = transport.schedule(after: Self.outputStallLimit) { [transport] in transport.close(.abruptly) }
+    let timer = transport.schedule(after: stallLimit) { [transport] in transport.close(.abruptly) }
     defer { timer.cancel() }
     try await transport.waitUntilWritable()
   }

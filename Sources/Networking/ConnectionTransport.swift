@@ -48,4 +48,6 @@ package enum ConnectionError: Error, Sendable {
   /// The TLS handshake failed; the text is for the log.
   case handshakeFailed(String)
   case timedOut
+  /// It never came to a connection: refused, no route; the system's words are for the log.
+  case unreachable(String)
 }
