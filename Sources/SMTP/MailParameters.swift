@@ -26,12 +26,57 @@ package struct MailParameters: Hashable, Sendable {
   package var returnedContent: ReturnedContent?
   /// ENVID, decoded.  RFC 3461 §4.4.
   package var envelopeID: [UInt8]?
+  // What we ask of other servers and do not offer ourselves, so that it is not understood in a command either.
+  /// REQUIRETLS: rather not at all than where somebody could read it.  RFC 8689.
+  package var requiresTLS = false
+  package var deliverBy: DeliverBy?
+  /// MT-PRIORITY, -9…9.  RFC 6710 §5.
+  package var priority: Int?
+  /// HOLDFOR, seconds.  RFC 4865 §4.
+  package var holdFor: Int?
+
+  /// BY.  RFC 2852 §4.
+  package struct DeliverBy: Hashable, Sendable {
+    /// From now on; negative where the time is over already.
+    package var seconds: Int
+    package var mode: Mode
+    /// A report of each relaying is wanted.
+    package var isTraced: Bool
+
+    package enum Mode: String, Hashable, Sendable {
+      /// Too late is a failure.
+      case `return` = "R"
+      /// Too late is told, and delivery goes on.
+      case notify = "N"
+    }
+
+    package init(seconds: Int, mode: Mode, isTraced: Bool = false) {
+      self.seconds = seconds
+      self.mode = mode
+      self.isTraced = isTraced
+    }
+  }
 
   package init() {}
 
-  init(parsing cursor: inout ByteCursor) throws(SMTPSyntaxError) {
+  /// Reads back what `append(to:)` wrote.
+  package init(written text: some Sequence<UInt8>) throws(SMTPSyntaxError) {
+    var cursor = ByteCursor(Array(text))
+    try self.init(parsing: &cursor, extent: .written)
+  }
+
+  /// Which parameters are understood.
+  enum Extent {
+    /// Those of the extensions that are offered here.
+    case offered
+    /// Those that we use with other servers as well.
+    case written
+  }
+
+  init(parsing cursor: inout ByteCursor, extent: Extent = .offered) throws(SMTPSyntaxError) {
     var seen: Set<String> = []
     while let (keyword, value) = try parameter(&cursor, &seen) {
+      if extent == .written, try takeRequest(keyword, value) { continue }
       switch keyword {
       case "SIZE":
         // 20 digits are allowed (RFC 1870 §3): what no integer holds is surely too big.
@@ -62,6 +107,30 @@ package struct MailParameters: Hashable, Sendable {
   }
 }
 
+extension MailParameters {
+  /// What is asked of other servers. False for another keyword.
+  private mutating func takeRequest(_ keyword: String, _ value: ArraySlice<UInt8>?) throws(SMTPSyntaxError) -> Bool {
+    let text = value.map { String(decoding: $0, as: UTF8.self) }
+    switch keyword {
+    case "REQUIRETLS": requiresTLS = true
+    case "BY":
+      let parts = (text ?? "").split(separator: ";")
+      guard parts.count == 2, let seconds = Int(parts[0]),
+        let mode = DeliverBy.Mode(rawValue: String(parts[1].prefix(1)))
+      else { throw .invalidParameter(keyword) }
+      deliverBy = DeliverBy(seconds: seconds, mode: mode, isTraced: parts[1].hasSuffix("T"))
+    case "MT-PRIORITY":
+      guard let number = text.flatMap({ Int($0) }) else { throw .invalidParameter(keyword) }
+      priority = number
+    case "HOLDFOR":
+      guard let number = text.flatMap({ Int($0) }) else { throw .invalidParameter(keyword) }
+      holdFor = number
+    default: return false
+    }
+    return true
+  }
+}
+
 /// When a report about a recipient is wanted.  RFC 3461 §4.1.
 package struct NotifyConditions: OptionSet, Hashable, Sendable {
   package let rawValue: UInt8
@@ -83,9 +152,19 @@ package struct RecipientParameters: Hashable, Sendable {
   package struct OriginalRecipient: Hashable, Sendable {
     package var type: String
     package var address: [UInt8]
+    package init(type: String, address: [UInt8]) {
+      self.type = type
+      self.address = address
+    }
   }
 
   package init() {}
+
+  /// Reads back what `append(to:isUTF8:)` wrote.
+  package init(written text: some Sequence<UInt8>) throws(SMTPSyntaxError) {
+    var cursor = ByteCursor(Array(text))
+    try self.init(parsing: &cursor)
+  }
 
   init(parsing cursor: inout ByteCursor) throws(SMTPSyntaxError) {
     var seen: Set<String> = []

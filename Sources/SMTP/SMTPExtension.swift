@@ -2,7 +2,7 @@
 package enum SMTPExtension: Hashable, Sendable, CustomStringConvertible {
   /// RFC 2920.
   case pipelining
-  /// RFC 1870: the greatest message in octets.
+  /// RFC 1870: the greatest message in octets; 0 where the server does not say.
   case size(Int)
   /// RFC 6152.
   case eightBitMIME
@@ -17,8 +17,18 @@ package enum SMTPExtension: Hashable, Sendable, CustomStringConvertible {
   case startTLS
   /// RFC 4954: names of SASL mechanisms.
   case auth([String])
-  /// RFC 9422: recipients in one transaction.
-  case limits(recipients: Int)
+  /// RFC 9422: recipients in one transaction, transactions in one session.
+  case limits(recipients: Int?, transactions: Int? = nil)
+  /// RFC 3461.
+  case dsn
+  /// RFC 8689.
+  case requireTLS
+  /// RFC 2852: the least time in seconds that the server takes on.
+  case deliverBy(minimum: Int?)
+  /// RFC 6710.
+  case priority
+  /// RFC 4865: the longest time in seconds that the server holds a message back.
+  case futureRelease(longest: Int?)
 
   /// The line as it stands after `250-`.
   package var description: String {
@@ -32,7 +42,13 @@ package enum SMTPExtension: Hashable, Sendable, CustomStringConvertible {
     case .binaryMIME: "BINARYMIME"
     case .startTLS: "STARTTLS"
     case .auth(let mechanisms): "AUTH \(mechanisms.joined(separator: " "))"
-    case .limits(let recipients): "LIMITS RCPTMAX=\(recipients)"
+    case .limits(let recipients, let transactions):
+      "LIMITS" + (recipients.map { " RCPTMAX=\($0)" } ?? "") + (transactions.map { " MAILMAX=\($0)" } ?? "")
+    case .dsn: "DSN"
+    case .requireTLS: "REQUIRETLS"
+    case .deliverBy(let minimum): "DELIVERBY" + (minimum.map { " \($0)" } ?? "")
+    case .priority: "MT-PRIORITY"
+    case .futureRelease(let longest): "FUTURERELEASE" + (longest.map { " \($0)" } ?? "")
     }
   }
 }

@@ -18,7 +18,7 @@ package struct EnhancedStatus: Hashable, Sendable, CustomStringConvertible {
 /// One reply: a code, an enhanced status, and at least one line of text.  RFC 5321 §4.2.
 ///
 /// The same value is read from a server and written to a client.
-package struct SMTPReply: Hashable, Sendable {
+package struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
   /// 200…599.
   package var code: UInt16
   /// Repeated on every line (RFC 2034 §4). Greetings, EHLO answers, 334 and 354 have none.
@@ -37,10 +37,21 @@ package struct SMTPReply: Hashable, Sendable {
     self.init(code, EnhancedStatus(category, subject, detail), [text])
   }
 
+  /// In one line, for logs and reports: `550 5.1.1 No such user`.
+  package var description: String {
+    let text = lines.joined(separator: " ")
+    return "\(code)\(status.map { " \($0)" } ?? "")\(text.isEmpty ? "" : " " + text)"
+  }
+
+  /// 2xx: what was asked is done.
+  package var isCompletion: Bool { code >= 200 && code < 300 }
   /// 2xx and 3xx: what was asked is being done.
   package var isPositive: Bool { code < 400 }
   /// 4xx: the same command may succeed later.
   package var isTransient: Bool { code >= 400 && code < 500 }
+
+  /// 5xx: the same command would fail again.
+  package var isPermanentFailure: Bool { code >= 500 }
 
   /// Writes all lines with their line ends: `250-…`, `250 …`.
   package func append(to output: inout [UInt8]) {

@@ -9,7 +9,8 @@ struct EntryPoint: Sendable {
 
   static let all: [EntryPoint] = [
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
-    .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .imapCommand, .pop3Command, .packRecord, .sasl,
+    .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .smtpReply, .smtpEncoding, .imapCommand,
+    .pop3Command, .packRecord, .sasl,
   ]
 }
 

@@ -38,6 +38,56 @@ extension EntryPoint {
     return (output, used, decoder.hasBareLineEnd)
   }
 
+  /// What another server says. A reply that was read is read the same when it is written again.
+  static let smtpReply = EntryPoint(name: "smtpReply") { bytes in
+    var parser = ReplyParser()
+    for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
+      let line = line.last == 0x0D ? line.dropLast() : line
+      do throws(ReplySyntaxError) {
+        guard let reply = try parser.take(Array(line)) else { continue }
+        precondition((200..<600).contains(reply.code) && !reply.lines.isEmpty)
+        precondition(reply.lines.count <= ReplyParser.mostLines)
+        precondition(reply.lines.allSatisfy { !$0.utf8.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 } })
+        let response = EHLOResponse(reply)
+        precondition((response.sizeLimit ?? 1) > 0 && (response.recipientLimit ?? 1) > 0)
+        precondition(response.mechanisms.count <= 50)
+        var written: [UInt8] = []
+        reply.append(to: &written)
+        var again = ReplyParser()
+        var read: SMTPReply?
+        for line in written.split(separator: 0x0A) { read = (try? again.take(Array(line.dropLast()))) ?? nil }
+        // Text that was no UTF-8 has become longer, and may be too long now.
+        if let read { precondition(read.code == reply.code && read.status == reply.status) }
+      } catch {
+        parser = ReplyParser()
+      }
+    }
+  }
+
+  /// The first byte cuts the rest into pieces; the server on the other side gets one message, and whole lines.
+  static let smtpEncoding = EntryPoint(name: "smtpEncoding") { bytes in
+    guard let first = bytes.first else { return }
+    let content = Array(bytes.dropFirst())
+    let size = Int(first) % 13 + 1
+    for form in [DataEncoder.Form.dotted, .lines, .binary] {
+      var whole = DataEncoder(form)
+      var pieces = DataEncoder(form)
+      var wholeWire: [UInt8] = []
+      var wire: [UInt8] = []
+      whole.encode(content, into: &wholeWire)
+      whole.finish(into: &wholeWire)
+      for start in stride(from: 0, to: content.count, by: size) {
+        pieces.encode(Array(content[start..<min(start + size, content.count)]), into: &wire)
+      }
+      pieces.finish(into: &wire)
+      precondition(wire == wholeWire, "what is sent depends on how it is read")
+      if form == .dotted {
+        let received = decode(wire, size: wire.count)
+        precondition(!received.isBare && received.used == wire.count, "the message ends early, or not at all")
+      }
+    }
+  }
+
   /// The first byte cuts the rest into pieces; what is known of a header must not depend on it.
   static let smtpHeader = EntryPoint(name: "smtpHeader") { bytes in
     guard let first = bytes.first else { return }
