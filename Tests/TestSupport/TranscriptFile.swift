@@ -4,24 +4,27 @@ import Foundation
 package struct TranscriptFile: Sendable, CustomStringConvertible {
   package let path: String
   package let steps: [TranscriptStep]
+  /// Who the transcript's own lines are from; the session under test is the other.
+  let plays: TranscriptSide
   /// Why it could not be read; such a file fails when it is played, so that the others of its folder are played too.
   let problem: (any Error)?
 
   package var description: String { (path as NSString).lastPathComponent }
 
-  package init(path: String) throws {
+  package init(path: String, plays: TranscriptSide = .client) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw TranscriptError(path: path, line: 0, problem: "cannot be read")
     }
     guard let text = String(data: data, encoding: .utf8) else {
       throw TranscriptError(path: path, line: 0, problem: "is not UTF-8; write other octets as C-raw or S-raw with \\xNN")
     }
-    try self.init(text, path: path)
+    try self.init(text, path: path, plays: plays)
   }
 
-  package init(_ text: String, path: String) throws {
+  package init(_ text: String, path: String, plays: TranscriptSide = .client) throws {
     self.path = path
-    var reader = TranscriptReader(path: path)
+    self.plays = plays
+    var reader = TranscriptReader(path: path, plays: plays)
     var number = 0
     // Split by scalar: as Characters, CRLF is not a line end but one of its own.
     for line in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -36,9 +39,22 @@ package struct TranscriptFile: Sendable, CustomStringConvertible {
 
   init(unreadable path: String, _ problem: any Error) {
     self.path = path
+    plays = .client
     self.problem = problem
     steps = []
   }
+}
+
+/// The side of a dialogue that a transcript plays.
+package enum TranscriptSide: Sendable {
+  case client
+  /// The session under test is a client, as `SMTPClient`'s is.
+  case server
+
+  var own: String { self == .client ? "C" : "S" }
+  var other: String { self == .client ? "S" : "C" }
+  /// The session under test, in what is said of it.
+  var opponent: String { self == .client ? "the server" : "the client" }
 }
 
 /// A line of a transcript with the connection it is about.

@@ -55,10 +55,10 @@ final class TranscriptPlayer {
     case .given, .advance, .logHas, .logNever, .connect: break
     case .sendLine(let text):
       let bytes = TranscriptPattern.fill(text, captured)
-      note(step, "C: " + TranscriptEscapes.encode(bytes))
+      note(step, "\(file.plays.own): " + TranscriptEscapes.encode(bytes))
       client.send(bytes + [0x0D, 0x0A])
     case .send(let bytes):
-      note(step, "C-raw: " + TranscriptEscapes.encode(bytes.prefix(1_000)))
+      note(step, "\(file.plays.own)-raw: " + TranscriptEscapes.encode(bytes.prefix(1_000)))
       client.send(bytes)
     case .expectLine(let pattern):
       let line = try await nextLine(client, step, expecting: pattern.text)
@@ -74,14 +74,14 @@ final class TranscriptPlayer {
     case .never(let text):
       try await rest(step)
       let said = String(decoding: client.sinceLastSend, as: UTF8.self)
-      if said.contains(text) { throw problem("the server said \"\(text)\":\n\(said)", step) }
+      if said.contains(text) { throw problem("\(file.plays.opponent) said \"\(text)\":\n\(said)", step) }
     case .quiet:
       try await rest(step)
       try expectNothingUnread(client, step)
     case .closed:
-      try await wait(step, "the server to close") { client.sessionHasEnded ? true : restingWithout(client) }
+      try await wait(step, "\(file.plays.opponent) to close") { client.sessionHasEnded ? true : restingWithout(client) }
       try expectNothingUnread(client, step)
-      if !client.sessionHasEnded { throw problem("the server has not closed", step) }
+      if !client.sessionHasEnded { throw problem("\(file.plays.opponent) has not closed", step) }
     case .endInput(let end):
       note(step, "(\(end))")
       switch end {
@@ -91,7 +91,9 @@ final class TranscriptPlayer {
       }
     case .handshake(let succeeds):
       try await wait(step, "STARTTLS") { client.transport.isHandshaking ? true : restingWithout(client) }
-      guard client.transport.isHandshaking else { throw problem("the server does not begin a TLS handshake", step) }
+      guard client.transport.isHandshaking else {
+        throw problem("\(file.plays.opponent) does not begin a TLS handshake", step)
+      }
       note(step, succeeds ? "(handshake)" : "(handshake fails)")
       client.transport.completeHandshake(
         succeeds ? .success(ConnectionRequest.tlsInfo()) : .failure(.handshakeFailed("no shared cipher")))
@@ -118,7 +120,8 @@ final class TranscriptPlayer {
       case .done: return
       case .unknown: throw GivenError("nobody knows how to set up \"\(phrase)\"")
       case .play(let text):
-        for step in try TranscriptFile(text, path: "\(file.path) (given \(phrase))").steps { try await play(step) }
+        let path = "\(file.path) (given \(phrase))"
+        for step in try TranscriptFile(text, path: path, plays: file.plays).steps { try await play(step) }
       }
     } catch let error as TranscriptError {
       throw error
@@ -188,10 +191,10 @@ final class TranscriptPlayer {
     }
     guard let line else {
       let rest = TranscriptEscapes.encode(client.unread)
-      let state = client.sessionHasEnded ? "the server has closed" : "the server is silent"
+      let state = client.sessionHasEnded ? "\(file.plays.opponent) has closed" : "\(file.plays.opponent) is silent"
       throw problem("expected: \(expecting)\n     but \(state)\(rest.isEmpty ? "" : " after an unfinished line: \(rest)")", step)
     }
-    note(step, "S: " + TranscriptEscapes.encode(line))
+    note(step, "\(file.plays.other): " + TranscriptEscapes.encode(line))
     return line
   }
 
@@ -204,14 +207,14 @@ final class TranscriptPlayer {
     let unread = client.unread
     if unread.starts(with: bytes) {
       client.markRead(bytes.count)
-      note(step, "S-raw: " + TranscriptEscapes.encode(bytes.prefix(1_000)))
+      note(step, "\(file.plays.other)-raw: " + TranscriptEscapes.encode(bytes.prefix(1_000)))
       return
     }
     let same = zip(bytes, unread).prefix { $0 == $1 }.count
     let from = max(0, same - 60)
     throw problem(
       """
-      after \(same) octets the server says something else
+      after \(same) octets \(file.plays.opponent) says something else
       expected: \(TranscriptEscapes.encode(bytes.dropFirst(from).prefix(160)))
            got: \(TranscriptEscapes.encode(unread.dropFirst(from).prefix(160)))
       """, step)
@@ -220,7 +223,7 @@ final class TranscriptPlayer {
   private func expectNothingUnread(_ client: ScriptedClient, _ step: TranscriptStep) throws {
     let unread = client.unread
     if !unread.isEmpty {
-      throw problem("the server said more: \(TranscriptEscapes.encode(unread.prefix(1_000)))", step)
+      throw problem("\(file.plays.opponent) said more: \(TranscriptEscapes.encode(unread.prefix(1_000)))", step)
     }
   }
 

@@ -1,10 +1,14 @@
 /// Turns lines into steps. A step that takes a block is held back until the block has ended.
 struct TranscriptReader {
   let path: String
+  private let plays: TranscriptSide
   private var steps: [TranscriptStep] = []
   private var pending: Pending?
 
-  init(path: String) { self.path = path }
+  init(path: String, plays: TranscriptSide) {
+    self.path = path
+    self.plays = plays
+  }
 
   private struct Pending {
     var line: Int
@@ -71,7 +75,7 @@ struct TranscriptReader {
       // Before the directives: what is done may have a colon in it.
       action = .perform(rest)
     } else if let (name, rest) = text.directive {
-      switch name {
+      switch seenFromClient(name) {
       case "C": action = .sendLine(rest)
       case "S": action = .expectLine(TranscriptPattern(rest))
       case "S-skip": action = .skipToLine(TranscriptPattern(rest))
@@ -91,7 +95,7 @@ struct TranscriptReader {
       case "C-lines", "C-data", "C-literal", "S-lines", "S-data":
         guard rest.isEmpty else { throw problem("\(name): takes a block of lines that begin with |", number) }
         let kind: BlockKind =
-          switch name {
+          switch seenFromClient(name) {
           case "C-lines": .clientLines
           case "C-data": .clientData
           case "C-literal": .clientLiteral
@@ -121,6 +125,12 @@ struct TranscriptReader {
     }
     add(action, connection, number)
     return true
+  }
+
+  /// What the directive would be called if the transcript played the client.
+  private func seenFromClient(_ name: String) -> String {
+    guard plays == .server, let first = name.first, first == "C" || first == "S" else { return name }
+    return (first == "C" ? "S" : "C") + name.dropFirst()
   }
 
   // MARK: Blocks

@@ -13,17 +13,19 @@ package struct TranscriptSuite: Sendable {
   }
 
   package let files: [TranscriptFile]
+  let plays: TranscriptSide
   let session: Session
   let given: @Sendable (String, [String], TranscriptWorld) async throws -> GivenAnswer
   let perform: @Sendable (String, ScriptedClient, TranscriptWorld) async throws -> Bool
 
   /// - Parameters:
   ///   - folder: relative to the folder of the source file `beside`, which is `#filePath`.
+  ///   - plays: the side that the transcripts are; the session is the other.
   ///   - given: set-up phrases of this target: the phrase and its block.
   ///   - perform: actions of this target (`do …`); false for an unknown one.
   ///   - session: runs one session to its end.
   package init(
-    folder: String = "Transcripts", beside source: String, fileExtension: String,
+    folder: String = "Transcripts", beside source: String, fileExtension: String, plays: TranscriptSide = .client,
     given: @escaping @Sendable (String, [String], TranscriptWorld) async throws -> GivenAnswer = { _, _, _ in .unknown },
     perform: @escaping @Sendable (String, ScriptedClient, TranscriptWorld) async throws -> Bool = { _, _, _ in false },
     session: @escaping Session
@@ -33,11 +35,12 @@ package struct TranscriptSuite: Sendable {
     files = names.filter { $0.hasSuffix("." + fileExtension) }.sorted().map { name in
       let path = (directory as NSString).appendingPathComponent(name)
       do {
-        return try TranscriptFile(path: path)
+        return try TranscriptFile(path: path, plays: plays)
       } catch {
         return TranscriptFile(unreadable: path, error)
       }
     }
+    self.plays = plays
     self.session = session
     self.given = given
     self.perform = perform
