@@ -70,7 +70,7 @@ let package = Package(
 
     // act, judge
     target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
-    target("Delivery", ["Bytes", "MessageFormat", "MailStore", "SMTP", log]),
+    target("Delivery", ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP", log]),
 
     // talk
     target(
@@ -88,6 +88,7 @@ let package = Package(
     tests("SMTP", ["Bytes", "MessageFormat"]),
     tests(
       "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
+    tests("Delivery", ["Bytes", "MessageFormat", "SMTP"]),
     tests("POP3Server", ["TestSupport", "Authentication", "MailStore", "Networking"], exclude: ["Transcripts"]),
 
     tests("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "TestSupport", log]),

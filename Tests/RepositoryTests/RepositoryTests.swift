@@ -14,7 +14,7 @@ import Testing
     "SMTP": ["Bytes", "MessageFormat"],
     "MailStore": ["Bytes", "MessageFormat", "SQLite"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
-    "Delivery": ["Bytes", "MessageFormat", "MailStore", "SMTP"],
+    "Delivery": ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP"],
     "SMTPServer": [
       "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery",
     ],
