@@ -70,6 +70,7 @@ let package = Package(
 
     // act, judge
     target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
+    target("SMTPClient", ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"]),
     target("Delivery", ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP", log]),
 
     // talk
@@ -88,6 +89,12 @@ let package = Package(
     tests("SMTP", ["Bytes", "MessageFormat"]),
     tests(
       "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
+    tests(
+      "SMTPClient",
+      [
+        "Authentication", "Bytes", "Cryptography", "Delivery", "MailStore", "MessageFormat", "Networking", "SMTP",
+        "SMTPServer", "TestSupport", log,
+      ], exclude: ["Transcripts"]),
     tests("Delivery", ["Bytes", "MessageFormat", "SMTP"]),
     tests("POP3Server", ["TestSupport", "Authentication", "MailStore", "Networking"], exclude: ["Transcripts"]),
 

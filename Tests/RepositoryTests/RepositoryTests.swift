@@ -14,6 +14,7 @@ import Testing
     "SMTP": ["Bytes", "MessageFormat"],
     "MailStore": ["Bytes", "MessageFormat", "SQLite"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
+    "SMTPClient": ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"],
     "Delivery": ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP"],
     "SMTPServer": [
       "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery",

@@ -1,0 +1,99 @@
+package import Cryptography
+package import Networking
+
+/// What a session is given. One host's; the destination decides.
+package struct ClientSettings: Sendable {
+  package enum Dialect: Sendable {
+    case smtp
+    /// RFC 2033: LHLO, and a reply for each recipient after the message.
+    case lmtp
+  }
+
+  /// Our name in EHLO: a domain with an address, or an address literal.  RFC 5321 §4.1.1.1.
+  package var name: String
+  package var dialect = Dialect.smtp
+  package var tls: TLSPolicy
+  package var credentials: Credentials?
+  /// BDAT where the server offers it.
+  package var usesChunking = true
+  package var limits = ClientLimits()
+  package var clock = SteadyClock.system
+  /// Is told of what goes over each connection, decrypted, for looking for a fault; whoever it is hides the secrets.
+  package var trace: (@Sendable (_ connectionID: String, TraceDirection, [UInt8]) -> Void)?
+
+  package init(name: String, tls: TLSPolicy) {
+    self.name = name
+    self.tls = tls
+  }
+}
+
+/// Where to connect to.
+package struct HostAddress: Hashable, Sendable, CustomStringConvertible {
+  /// The name by which the host was found, for logs and reports.
+  package var name: String
+  package var address: IPAddress
+  package var port: UInt16
+  /// One of this machine's addresses to come from.
+  package var source: IPAddress?
+
+  package init(name: String, address: IPAddress, port: UInt16 = 25, source: IPAddress? = nil) {
+    self.name = name
+    self.address = address
+    self.port = port
+    self.source = source
+  }
+
+  /// As log lines have it: `mx.example.com[192.0.2.1]:25`.
+  package var description: String { "\(name)[\(address)]:\(port)" }
+}
+
+/// What TLS this host is owed.
+package enum TLSPolicy: Sendable {
+  /// Plaintext, even where STARTTLS is offered.
+  case never
+  /// STARTTLS where it is offered and works, else plaintext.  RFC 7435.
+  case opportunistic(ClientTLS)
+  /// STARTTLS with this verification, or nothing is sent: DANE, MTA-STS, a smarthost.
+  case required(ClientTLS)
+  /// TLS from the first octet, with this verification.  RFC 8314 §3.3.
+  case fromTheStart(ClientTLS)
+
+  package var isOpportunistic: Bool {
+    if case .opportunistic = self { true } else { false }
+  }
+}
+
+package struct ClientTLS: Sendable {
+  package var context: TLSClientContext
+  /// Sent as SNI, and demanded of the certificate where the context verifies.
+  package var serverName: String
+  /// What the context makes sure of.
+  package var verification: TLSVerification
+
+  package init(context: TLSClientContext, serverName: String, verification: TLSVerification) {
+    self.context = context
+    self.serverName = serverName
+    self.verification = verification
+  }
+}
+
+/// How it was made sure who the server is.
+package enum TLSVerification: String, Hashable, Sendable {
+  /// Not at all: nobody listens in, but anybody may have answered.
+  case none
+  /// By a certification authority, for the server's name.
+  case authority = "pkix"
+  /// By records in signed DNS.  RFC 7672.
+  case dane
+}
+
+/// Who we are to a server that wants to know.
+package struct Credentials: Sendable {
+  package var user: String
+  package var password: String
+
+  package init(user: String, password: String) {
+    self.user = user
+    self.password = password
+  }
+}

@@ -1,0 +1,49 @@
+package import SMTP
+
+/// What protected a session, for the log line and TLS reports (RFC 8460).
+package enum SessionSecurity: Hashable, Sendable, CustomStringConvertible {
+  case plaintext(PlaintextReason)
+  case tls(TLSUse)
+
+  /// True if nobody else can have answered in the server's place.
+  package var isVerified: Bool {
+    if case .tls(let use) = self { use.verification != .none } else { false }
+  }
+
+  package var isEncrypted: Bool {
+    if case .tls = self { true } else { false }
+  }
+
+  /// `TLSv1.3 TLS_AES_256_GCM_SHA384 dane`, `plaintext: not offered`.
+  package var description: String {
+    switch self {
+    case .plaintext(let reason): "plaintext: \(reason)"
+    case .tls(let use): "\(use.version) \(use.cipher) \(use.verification.rawValue)"
+    }
+  }
+}
+
+package struct TLSUse: Hashable, Sendable {
+  package var version: String
+  /// OpenSSL's name of the cipher suite.
+  package var cipher: String
+  package var verification: TLSVerification
+}
+
+/// Why there is no TLS where it was not required.
+package enum PlaintextReason: Hashable, Sendable, CustomStringConvertible {
+  case policy
+  case notOffered
+  case refused(SMTPReply)
+  /// In an earlier connection to the same host; the text is for the log.
+  case handshakeFailed(String)
+
+  package var description: String {
+    switch self {
+    case .policy: "not wanted"
+    case .notOffered: "not offered"
+    case .refused(let reply): "refused: \(reply)"
+    case .handshakeFailed(let reason): "the handshake failed: \(reason)"
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import MessageFormat
+import SMTP
+
+/// How a message is put to a server that offers what this one does: what of it can be said, and how.
+struct TransactionPlan {
+  let content: MessageContent
+  /// The MAIL command with its line end.
+  let mail: [UInt8]
+  let form: DataEncoder.Form
+  private let usesUTF8: Bool
+  private let passesOnDSN: Bool
+
+  /// Throws where no recipient of this server can be served.
+  init(
+    _ message: OutboundMessage, offered: EHLOResponse, security: SessionSecurity, usesChunking: Bool
+  ) throws(Refusal) {
+    var content = message.content
+    if Self.needsConversion(content, offered) {
+      guard let converted = message.sevenBitContent, !Self.needsConversion(converted, offered) else {
+        throw Refusal(problem: .conversionRequired)
+      }
+      content = converted
+    }
+    if let limit = offered.sizeLimit, content.size > limit { throw Refusal(problem: .tooBig(limit: limit)) }
+    let needsUTF8 =
+      content.hasUTF8Header || message.sender.address?.needsSMTPUTF8 == true
+      || message.recipients.contains { $0.address.needsSMTPUTF8 }
+    usesUTF8 = needsUTF8 && offered.contains(.smtpUTF8)
+    if content.hasUTF8Header, !usesUTF8 { throw Refusal(problem: .utf8HeaderNotSupported) }
+    // RFC 8689 §4.2.1: verified TLS, and the word of the server that it goes on like that.
+    if message.parameters.requiresTLS, !(security.isVerified && offered.contains(.requireTLS)) {
+      throw Refusal(problem: .requireTLSNotSupported)
+    }
+
+    var parameters = message.parameters
+    parameters.size = offered.offersSize ? content.size : nil
+    parameters.body = content.body == .sevenBit ? nil : content.body
+    parameters.usesUTF8 = usesUTF8
+    passesOnDSN = offered.contains(.dsn)
+    if !passesOnDSN {
+      parameters.returnedContent = nil
+      parameters.envelopeID = nil
+    }
+    if offered.mechanisms.isEmpty { parameters.submitter = nil }
+    if !offered.offersDeliverBy { parameters.deliverBy = nil }
+    if !offered.contains(.priority) { parameters.priority = nil }
+    if !offered.offersFutureRelease { parameters.holdFor = nil }
+    var mail = Array("MAIL FROM:<".utf8)
+    if let address = message.sender.address {
+      guard let address = usesUTF8 ? address : address.ascii else { throw Refusal(problem: .utf8AddressNotSupported) }
+      mail.append(contentsOf: address.description.utf8)
+    }
+    mail.append(UInt8(ascii: ">"))
+    parameters.append(to: &mail)
+    self.mail = mail + [0x0D, 0x0A]
+    self.content = content
+    if content.body == .binary {
+      form = .binary
+    } else {
+      form = usesChunking && offered.contains(.chunking) ? .lines : .dotted
+    }
+  }
+
+  /// Why nobody can be served.
+  struct Refusal: Error {
+    var problem: DeliveryProblem
+  }
+
+  /// The RCPT command with its line end; nil where the address cannot be told to this server.
+  func recipient(_ recipient: OutboundRecipient) -> [UInt8]? {
+    guard let address = usesUTF8 ? recipient.address : recipient.address.ascii else { return nil }
+    var command = Array("RCPT TO:<\(address)>".utf8)
+    if passesOnDSN {
+      var parameters = recipient.parameters
+      if parameters.originalRecipient == nil, parameters.notify != nil, address != recipient.address {
+        // The address is written another way from here on; the sender shall know it again.  RFC 6533 §3.
+        parameters.originalRecipient = .init(type: "utf-8", address: Array(recipient.address.description.utf8))
+      }
+      parameters.append(to: &command, isUTF8: usesUTF8)
+    }
+    return command + [0x0D, 0x0A]
+  }
+
+  private static func needsConversion(_ content: MessageContent, _ offered: EHLOResponse) -> Bool {
+    switch content.body {
+    case .sevenBit: false
+    case .eightBit: !offered.contains(.eightBitMIME)
+    case .binary: !(offered.contains(.binaryMIME) && offered.contains(.chunking))
+    }
+  }
+}
