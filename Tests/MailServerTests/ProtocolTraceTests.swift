@@ -61,15 +61,17 @@ import Testing
   @Test(arguments: dialogues) func secretsAndBodiesAreNotShown(
     dialogue: ProtocolTrace.Dialogue, input: [String], expected: [String]
   ) {
-    // As one run of bytes each, and byte by byte: where the network cuts makes no difference.
-    for piece in [Int.max, 1] {
-      var trace = ProtocolTrace(dialogue)
+    // As one run of bytes each, and byte by byte: where the network cuts makes no difference. Nor does it which side we
+    // are.
+    for (piece, role) in [(Int.max, ProtocolTrace.Role.server), (1, .server), (1, .client)] {
+      var trace = ProtocolTrace(dialogue, as: role)
       var shown: [String] = []
       for text in input {
         let bytes = Array(text.utf8.dropFirst(2))
         for start in stride(from: 0, to: bytes.count, by: min(piece, bytes.count)) {
           let part = Array(bytes[start..<min(bytes.count, start + min(piece, bytes.count))])
-          shown += trace.lines(text.hasPrefix("C:") ? .received : .sent, part).map { text.prefix(2) + $0 }
+          let isReceived = text.hasPrefix("C:") == (role == .server)
+          shown += trace.lines(isReceived ? .received : .sent, part).map { text.prefix(2) + $0 }
         }
       }
       #expect(shown == expected)

@@ -12,7 +12,14 @@ struct ProtocolTrace: Sendable {
     case pop3
   }
 
+  /// Our side of the dialogue.
+  enum Role: Sendable {
+    case client
+    case server
+  }
+
   private let dialogue: Dialogue
+  private let role: Role
   private var client = Side()
   private var server = Side()
   /// A login is under way; for IMAP with the tag whose answer ends it.
@@ -35,12 +42,16 @@ struct ProtocolTrace: Sendable {
   /// A longer line is shown by its beginning.
   private static let lineLimit = 1_000
 
-  init(_ dialogue: Dialogue) { self.dialogue = dialogue }
+  init(_ dialogue: Dialogue, as role: Role = .server) {
+    self.dialogue = dialogue
+    self.role = role
+  }
 
   /// The lines that `bytes` complete.
   mutating func lines(_ direction: TraceDirection, _ bytes: [UInt8]) -> [String] {
     var lines: [String] = []
-    var side = direction == .received ? client : server
+    let isFromClient = (direction == .received) == (role == .server)
+    var side = isFromClient ? client : server
     var position = 0
     while position < bytes.count {
       if side.octetsToHide > 0 {
@@ -68,11 +79,11 @@ struct ProtocolTrace: Sendable {
         }
         continue
       }
-      let shown = direction == .received ? fromClient(line, &side) : fromServer(line, &side)
+      let shown = isFromClient ? fromClient(line, &side) : fromServer(line, &side)
       lines.append(
         String(decoding: shown.prefix(Self.lineLimit), as: UTF8.self) + (shown.count > Self.lineLimit ? "…" : ""))
     }
-    if direction == .received { client = side } else { server = side }
+    if isFromClient { client = side } else { server = side }
     return lines
   }
 
