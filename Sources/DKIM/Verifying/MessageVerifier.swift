@@ -96,22 +96,22 @@ package struct MessageVerifier: ~Copyable, Sendable {
     bytes.withUnsafeBytes { update($0) }
   }
 
-  /// Ends the body, asks for the keys, all at once, and judges.
+  /// Ends the body, asks for the keys that still matter, all at once, and judges.
   package consuming func verify(keys: some KeyRecordSource) async -> VerificationReport {
-    var candidates = candidates
-    let digests = bodies.map { $0.finish() }
-    for index in candidates.indices {
-      guard case .open(let signature, _, let body, _) = candidates[index].state else { continue }
-      let octets = bodies[body].octets
-      if let length = signature.bodyLength {
-        candidates[index].result.unsignedOctets = max(0, octets - length)
-        if length > octets { candidates[index].decide(.bodyShorterThanSigned) }
-      }
-      if candidates[index].result.problem == nil, digests[body] != signature.bodyHash {
-        candidates[index].decide(.bodyChanged)
-      }
+    var verifier = self
+    verifier.finishBodies()
+    let names = verifier.recordNames
+    let answers = await withTaskGroup(of: (String, KeyRecordAnswer).self) { group in
+      for name in names { group.addTask { (name, await keys.keyRecords(at: name)) } }
+      return await group.reduce(into: [String: KeyRecordAnswer]()) { $0[$1.0] = $1.1 }
     }
-    let answers = await Self.answers(for: candidates.compactMap(\.recordName), from: keys)
+    return verifier.judge(answers)
+  }
+
+  /// Ends the body and judges.
+  /// - Parameter answers: by the names of `recordNames`; what is missing could not be looked up.
+  package consuming func judge(_ answers: [String: KeyRecordAnswer]) -> VerificationReport {
+    finishBodies()
     for index in candidates.indices {
       guard case .open(let signature, let name, _, let signedOctets) = candidates[index].state else { continue }
       let problem = candidates[index].result.judge(signature, answers[name] ?? .temporaryFailure, signedOctets)
@@ -120,20 +120,30 @@ package struct MessageVerifier: ~Copyable, Sendable {
     return VerificationReport(results: candidates.map(\.result), ignoredSignatures: ignoredSignatures)
   }
 
+  /// Decides what the body alone decides: no key makes good what has changed.
+  private mutating func finishBodies() {
+    if bodies.isEmpty { return }
+    let digests = bodies.map { $0.finish() }
+    for index in candidates.indices {
+      guard case .open(let signature, _, let body, _) = candidates[index].state else { continue }
+      let octets = bodies[body].octets
+      if let length = signature.bodyLength {
+        candidates[index].result.unsignedOctets = max(0, octets - length)
+        if length > octets {
+          candidates[index].decide(.bodyShorterThanSigned)
+          continue
+        }
+      }
+      if digests[body] != signature.bodyHash { candidates[index].decide(.bodyChanged) }
+    }
+    bodies = []
+  }
+
   /// The hash for this form and limit: signatures that want the same share it.
   private mutating func body(_ form: Canonicalization, limit: Int?) -> Int {
     if let index = bodies.firstIndex(where: { $0.form == form && $0.limit == limit }) { return index }
     bodies.append(BodyHash(form, limit: limit))
     return bodies.count - 1
-  }
-
-  private static func answers(
-    for names: [String], from source: some KeyRecordSource
-  ) async -> [String: KeyRecordAnswer] {
-    await withTaskGroup(of: (String, KeyRecordAnswer).self) { group in
-      for name in Set(names) { group.addTask { (name, await source.keyRecords(at: name)) } }
-      return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
-    }
   }
 }
 
