@@ -24,7 +24,7 @@ package enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// A key that this process owns a reference to. OpenSSL lets several threads use one at a time as long as none changes it.
+/// A key that this process owns a reference to. OpenSSL lets several threads use one at a time while none changes it.
 final class KeyHandle: @unchecked Sendable {
   let pointer: OpaquePointer
   let algorithm: SignatureAlgorithm

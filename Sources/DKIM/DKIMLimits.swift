@@ -5,6 +5,9 @@ package enum DKIMLimits {
   package static let signatures = 8
   /// Octets of a DKIM-Signature field. With a key of 4096 bits and hundreds of signed fields it stays below.
   static let signatureField = 16_384
+  /// Names in `h=` of a signature that is made here. Usual mail has twenty; a header with more only wants to be long,
+  /// and its signature would be as long and believed nowhere.
+  static let signedNames = 500
   /// Tags of one list; RFC 6376 defines fourteen.
   static let tags = 64
   /// Octets of a key record. A key of 4096 bits takes 750.

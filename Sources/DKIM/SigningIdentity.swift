@@ -1,8 +1,8 @@
 import Bytes
 package import MessageFormat
 
-/// The agent or user that a signature is made for: `i=`, a local part that means what the domain wants it to mean, maybe
-/// nothing, and the domain or one below it.  RFC 6376 §2.6, §3.5.
+/// The agent or user that a signature is made for: `i=`, a local part that means what the domain wants it to mean,
+/// maybe nothing, and the domain or one below it.  RFC 6376 §2.6, §3.5.
 package struct SigningIdentity: Hashable, Sendable, CustomStringConvertible {
   /// Decoded; without controls, because it is shown.
   package let localPart: String

@@ -24,9 +24,9 @@ struct TagList: Sendable {
       position = end + 1
       // A semicolon may stand behind the last one.
       if end == bytes.count, trimmed(range).isEmpty { break }
-      guard tags.count < DKIMLimits.tags, let tag = tag(in: range), !tags.contains(where: { isSameName($0, tag) }) else {
-        return nil
-      }
+      guard tags.count < DKIMLimits.tags, let tag = tag(in: range),
+        !tags.contains(where: { isSameName($0, tag) })
+      else { return nil }
       tags.append(tag)
     }
     if tags.isEmpty { return nil }

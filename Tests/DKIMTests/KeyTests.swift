@@ -23,7 +23,8 @@ private func at(_ days: Int64) -> Timestamp { Timestamp(seconds: 1_795_500_000 +
 
   @Test(arguments: SignatureAlgorithm.allCases) func aRecordIsReadAsItIsPrinted(algorithm: SignatureAlgorithm) throws {
     let key = try SigningKey.generate(algorithm).publicKey
-    let record = try #require(try KeyRecordText(key, selector: .monthly(algorithm, at: at(0), taken: []), domain: domain))
+    let selector = KeySelector.monthly(algorithm, at: at(0), taken: [])
+    let record = try #require(try KeyRecordText(key, selector: selector, domain: domain))
     #expect(record.strings.joined() == record.text)
     #expect(record.strings.count == (algorithm == .rsa ? 2 : 1))
     #expect(record.strings.allSatisfy { 1...255 ~= $0.utf8.count })

@@ -103,8 +103,7 @@ enum TrialMessages {
       do throws(SigningError) {
         fields = try keys.sign(message, options, pieces: sizes)
       } catch {
-        #expect(error == .noFrom)
-        #expect(HeaderFields.count("from", in: message) == 0)
+        #expect(error == .noFrom && HeaderFields.count("from", in: message) == 0)
         continue
       }
       signed += 1
@@ -127,7 +126,7 @@ enum TrialMessages {
     #expect(text.hasSuffix("\r\n") && !text.contains("\r\n\r\n"))
     let lines = text.split(separator: "\r\n")
     #expect(lines.allSatisfy { $0.utf8.count <= 78 })
-    #expect(lines.filter { !$0.hasPrefix("\t") }.map { $0.prefix(20) } == ["DKIM-Signature: v=1;", "DKIM-Signature: v=1;"])
+    #expect(lines.filter { !$0.hasPrefix("\t") }.map { $0.prefix(20) } == ["DKIM-Signature: v=1;", lines[0].prefix(20)])
     #expect(lines[0] == "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org;")
     #expect(text.contains("t=1700000000;"))
     #expect(!text.contains("x="))
@@ -155,6 +154,12 @@ enum TrialMessages {
     #expect(throws: SigningError.noFrom) { try keys.sign(Array("To: b@example.net\r\n\r\n".utf8)) }
   }
 
+  @Test func aHeaderThatOnlyWantsToBeLongIsNotSigned() throws {
+    let header = Array(repeating: "To: b@example.net\r\n", count: 1_000).joined()
+    let keys = try TestKeys()
+    #expect(throws: SigningError.tooManyFields) { try keys.sign(Array("From: a@example.org\r\n\(header)\r\n".utf8)) }
+  }
+
   /// RFC 8616 §5, RFC 6532 §3.
   @Test func domainsAreWrittenAsTheHeaderAllows() async throws {
     let keys = try TestKeys(domain: "bücher.example")
@@ -167,7 +172,7 @@ enum TrialMessages {
     }
   }
 
-  /// RFC 8463 appendix A: the key and message give the signature that is printed there. Ed25519 leaves nothing to chance.
+  /// RFC 8463 appendix A: key and message give the signature that is printed there. Ed25519 leaves nothing to chance.
   @Test func theExampleOfTheRFCIsMadeAgain() throws {
     let seed = try #require(Base64.decode(Array("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=".utf8)))
     let prefix: [UInt8] = [0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20]

@@ -28,7 +28,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("YQ==", "a"), ("YQ", "a"), ("Y Q\r\n =\t=", "a"), ("YWI=", "ab"), ("", nil), ("Y", nil), ("Y*Q=", nil), ("==", nil),
+    ("YQ==", "a"), ("YQ", "a"), ("Y Q\r\n =\t=", "a"), ("YWI=", "ab"), ("", nil), ("Y", nil), ("Y*Q=", nil),
+    ("==", nil),
   ]) func base64MayBeFoldedAndLackItsPadding(text: String, expected: String?) {
     #expect(Array(text.utf8)[...].base64Decoded == expected.map { Array($0.utf8) })
   }

@@ -4,8 +4,8 @@
   import Darwin
 #endif
 
-/// Brings a body that comes in pieces into a form of RFC 6376 §3.4.3 or §3.4.4. What comes out does not depend on where
-/// the pieces were cut, and nothing but a few counters is kept between them.
+/// Brings a body that comes in pieces into a form of RFC 6376 §3.4.3 or §3.4.4. What comes out does not depend on
+/// where the pieces were cut, and nothing but a few counters is kept between them.
 ///
 /// Lines end with CRLF and nothing else; a bare CR or LF is an octet as any other.
 struct BodyCanonicalizer {

@@ -2,8 +2,8 @@ import Cryptography
 
 /// The SHA-256 digest of a canonical body, or of its first octets, while the body comes in pieces.  RFC 6376 §3.7.
 ///
-/// A reference, because one message may need several side by side. It is confined to the verifier or signer that made it,
-/// which cannot be copied: that is why it may go where they go.
+/// A reference, because one message may need several side by side. It is confined to the verifier or signer that made
+/// it, which cannot be copied: that is why it may go where they go.
 final class BodyHash: @unchecked Sendable {
   let form: Canonicalization
   /// `l=`: how many canonical octets are hashed; nil for all.

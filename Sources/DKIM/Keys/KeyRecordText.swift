@@ -33,7 +33,9 @@ package struct KeyRecordText: Hashable, Sendable {
 
   /// True if one of the records at the name is this key's, whatever else it says and however it is written.
   package func isPublished(in answer: KeyRecordAnswer) -> Bool {
-    guard case .records(let records) = answer, let mine = try? KeyRecord(parsing: Array(text.utf8)) else { return false }
+    guard case .records(let records) = answer, let mine = try? KeyRecord(parsing: Array(text.utf8)) else {
+      return false
+    }
     return records.contains { text in
       guard let record = try? KeyRecord(parsing: text) else { return false }
       return record.publicKey == mine.publicKey && record.algorithm == mine.algorithm && record.isForMail

@@ -22,7 +22,7 @@ package struct KeyRotationTimes: Hashable, Sendable {
 /// The keys of one domain, and what happens to them as time goes by: event in, action out. Whoever owns it keeps the
 /// keys, asks DNS and makes key material.
 ///
-/// A key signs only while its record was there when somebody last looked; so no mail leaves with a signature that fails.
+/// A key signs only while its record was there when somebody last looked: better no signature than one that fails.
 package struct KeyRotation: Hashable, Sendable {
   package let domain: Domain
   /// In which the domain signs.

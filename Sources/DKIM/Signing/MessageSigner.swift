@@ -29,6 +29,8 @@ package struct SigningOptions: Sendable {
 package enum SigningError: Error, Sendable, Hashable {
   /// A signature without From passes nowhere.  RFC 6376 §5.4.
   case noFrom
+  /// A header that would make a signature too long to be believed.
+  case tooManyFields
   /// Domain and selector make no name of DNS.
   case nameTooLong
   case keyFailed(String)
@@ -61,10 +63,13 @@ package struct MessageSigner: ~Copyable, Sendable {
   package init(
     header: [UInt8], keys: [SigningIdentifier], options: SigningOptions = SigningOptions(), now: Timestamp
   ) throws(SigningError) {
-    self.header = SignedHeader(header)
-    guard self.header.count(of: Array("from".utf8)) > 0 else { throw .noFrom }
+    let signedHeader = SignedHeader(header)
+    guard signedHeader.count(of: Array("from".utf8)) > 0 else { throw .noFrom }
     for key in keys where key.selector.recordName(in: key.domain) == nil { throw .nameTooLong }
-    names = options.fields.names(for: self.header)
+    let names = options.fields.names(for: signedHeader)
+    guard names.count <= DKIMLimits.signedNames else { throw .tooManyFields }
+    self.header = signedHeader
+    self.names = names
     self.keys = keys
     self.options = options
     self.now = now

@@ -2,8 +2,8 @@ import Bytes
 import Cryptography
 
 extension VerificationReport {
-  /// One `resinfo` for each signature, or the one that says there is none, as Authentication-Results has them behind its
-  /// semicolons: unfolded, and free of line ends whatever the message holds.  RFC 8601 §2.2, §2.7.1.
+  /// One `resinfo` for each signature, or the one that says there is none, as Authentication-Results has them behind
+  /// its semicolons: unfolded, and free of line ends whatever the message holds.  RFC 8601 §2.2, §2.7.1.
   package var authenticationResults: [String] {
     results.isEmpty ? ["dkim=none"] : results.map(\.authenticationResult)
   }

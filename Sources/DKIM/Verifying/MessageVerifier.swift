@@ -2,7 +2,7 @@ import Bytes
 import Cryptography
 package import MessageFormat
 
-/// Verifies the signatures of one message: the header at once, the body as it comes, the keys at the end.  RFC 6376 §6.
+/// Verifies the signatures of a message: the header at once, the body as it comes, the keys at the end.  RFC 6376 §6.
 ///
 /// ```swift
 /// var verifier = MessageVerifier(header: header, now: clock.now())
@@ -177,7 +177,7 @@ extension SignatureResult {
   /// What can be said even of a signature that is no good.
   fileprivate mutating func describe(_ tags: TagList) {
     func text(_ name: StaticString) -> String? { tags[name].flatMap { String(validating: $0, as: UTF8.self) } }
-    domain = text("d").flatMap { Domain($0) }
+    domain = text("d").flatMap { Domain($0) }.flatMap { $0.isAddressLiteral ? nil : $0 }
     selector = text("s").flatMap { KeySelector($0) }
     algorithm = SignatureAlgorithm.allCases.first { $0.signatureName == text("a") }
   }

@@ -10,7 +10,8 @@ extension EntryPoint {
     var end = 0
     for tag in tags.tags {
       precondition(tag.name.lowerBound >= end && tag.name.upperBound <= tag.wholeValue.lowerBound)
-      precondition(tag.wholeValue.lowerBound <= tag.value.lowerBound && tag.value.upperBound <= tag.wholeValue.upperBound)
+      precondition(tag.wholeValue.lowerBound <= tag.value.lowerBound)
+      precondition(tag.value.upperBound <= tag.wholeValue.upperBound)
       end = tag.wholeValue.upperBound
     }
     precondition(end <= bytes.count)
