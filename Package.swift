@@ -64,6 +64,7 @@ let package = Package(
 
     // know, keep
     target("SMTP", ["Bytes", "MessageFormat"]),
+    target("DKIM", ["Bytes", "Cryptography", "MessageFormat"]),
     target(
       "MailStore",
       ["Bytes", "MessageFormat", "SQLite", log, metrics, .product(name: "DequeModule", package: "swift-collections")]),
@@ -87,6 +88,7 @@ let package = Package(
       path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: settings),
     tests("TestSupport"),
     tests("SMTP", ["Bytes", "MessageFormat"]),
+    tests("DKIM", ["Bytes", "Cryptography", "MessageFormat"], exclude: ["Cases"]),
     tests(
       "SMTPServer", ["Delivery", "MailStore", "MessageFormat", "Networking", "TestSupport", log], exclude: ["Transcripts"]),
     tests(
@@ -140,8 +142,8 @@ if Context.environment["MARTLET_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "SMTPServer",
-        "IMAPServer", "POP3Server",
+        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication",
+        "SMTPServer", "IMAPServer", "POP3Server",
       ],
       path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))
 }

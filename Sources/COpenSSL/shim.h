@@ -58,3 +58,5 @@ static inline BIO *shim_bio_for_reading(const void *bytes, int count) { return B
 static inline long shim_bio_contents(BIO *bio, char **start) { return BIO_get_mem_data(bio, start); }
 static inline void shim_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 static inline void shim_bio_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
+static inline EVP_PKEY *shim_new_rsa_key(size_t bits) { return EVP_RSA_gen(bits); }
+static inline EVP_PKEY *shim_new_ed25519_key(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); }

@@ -133,11 +133,6 @@ private func isIPAddress(_ name: String) -> Bool {
 
 /// What `write` writes, as PEM text.
 private func pem(_ write: (OpaquePointer) -> Int32) throws(CertificateError) -> [UInt8] {
-  guard let bio = BIO_new(BIO_s_mem()) else { throw .failed(takeOpenSSLErrors()) }
-  defer { BIO_free(bio) }
-  guard write(bio) == 1 else { throw .failed(takeOpenSSLErrors()) }
-  var start: UnsafeMutablePointer<CChar>?
-  let count = shim_bio_contents(bio, &start)
-  guard let start, count > 0 else { throw .failed("nothing was written") }
-  return Array(UnsafeRawBufferPointer(start: start, count: count))
+  guard let text = writtenBytes(write) else { throw .failed(takeOpenSSLErrors()) }
+  return text
 }

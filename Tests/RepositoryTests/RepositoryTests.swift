@@ -12,6 +12,7 @@ import Testing
     "MessageFormat": ["Bytes"],
     "Networking": ["Bytes", "Cryptography"],
     "SMTP": ["Bytes", "MessageFormat"],
+    "DKIM": ["Bytes", "Cryptography", "MessageFormat"],
     "MailStore": ["Bytes", "MessageFormat", "SQLite"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
     "SMTPClient": ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"],
