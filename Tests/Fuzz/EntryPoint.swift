@@ -10,6 +10,7 @@ struct EntryPoint: Sendable {
   static let all: [EntryPoint] = [
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
     .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .imapCommand, .pop3Command, .packRecord, .sasl,
+    .recordData, .mtaSTS,
   ]
 }
 
