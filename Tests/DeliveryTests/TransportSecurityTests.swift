@@ -48,6 +48,8 @@ private let host = DomainName("mx.example.test")!
     resolver.set("_25._tcp.mx.example.test", [.tlsa(1, 1, 1, digest), .tlsa(3, 1, 1, [1])])
     let security = try secured(try await decide())
     #expect(security.assurance == .daneWithoutUsableRecords && security.requiresTLS)
+    let info = TLSInfo(version: "TLSv1.3", cipher: "x")
+    #expect(security.failure(offered: true, info: info, context: nil, reason: nil)?.kind == .tlsaInvalid)
   }
 
   @Test func theExpandedNameComesFirst() async throws {
@@ -83,6 +85,8 @@ private let host = DomainName("mx.example.test")!
     #expect(enforced.policy.strings == ["version: STSv1", "mode: enforce", "mx: mx.example.test", "max_age: 1"])
     let tested = try secured(try await decide(bases: [], policy: policy("testing", mx: "other.test")))
     #expect(tested.assurance == .mtaSTS(.testing) && !tested.requiresTLS)
+    let info = TLSInfo(version: "TLSv1.3", cipher: "x")
+    #expect(tested.failure(offered: true, info: info, context: nil, reason: nil)?.kind == .validationFailure)
     #expect(try secured(try await decide(bases: [], policy: policy("none"))).assurance == .opportunistic)
     let other = try await decide(bases: [], policy: policy("enforce", mx: "*.other.test"))
     guard case .refused(let failure, let policy) = other else {
@@ -101,7 +105,6 @@ private let host = DomainName("mx.example.test")!
       ])
     #expect(TLSFailure(CertificateProblem(kind: .expired, description: "late")).kind == .certificateExpired)
     #expect(TLSFailure(ResolutionError.bogus("x")).kind == .dnssecInvalid)
-    #expect(TLSFailure(ResolutionError.timedOut).kind == .tlsaInvalid)
   }
 
   @Test func whatAConnectionLacked() async throws {

@@ -20,6 +20,17 @@ package struct HostSecurity: Sendable {
   package let serverName: DomainName
   /// For reports.
   package let policy: TLSResult.Policy
+  /// What is wrong whatever the handshake brings. It stops nothing, and is reported.
+  package let shortcoming: TLSFailure?
+
+  init(
+    _ assurance: Assurance, serverName: DomainName, policy: TLSResult.Policy, shortcoming: TLSFailure? = nil
+  ) {
+    self.assurance = assurance
+    self.serverName = serverName
+    self.policy = policy
+    self.shortcoming = shortcoming
+  }
 
   /// Nothing may be sent to the host in plaintext.
   package var requiresTLS: Bool {
@@ -52,6 +63,6 @@ package struct HostSecurity: Sendable {
     if let problem = info?.certificateProblem ?? (info == nil ? context?.certificateProblem : nil) {
       return TLSFailure(problem)
     }
-    return info == nil ? TLSFailure(.validationFailure, reason ?? "the handshake failed") : nil
+    return info == nil ? TLSFailure(.validationFailure, reason ?? "the handshake failed") : shortcoming
   }
 }

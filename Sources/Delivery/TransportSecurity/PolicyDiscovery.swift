@@ -46,11 +46,15 @@ package actor PolicyDiscovery {
 
   private func discover(_ domain: DomainName) async -> Finding {
     let kept = await keeper.policy(of: domain)
+    let announced = await announcement(of: domain)
     let step = PolicyStep.next(
-      kept: kept, announced: await announcement(of: domain), failed: failures[domain]?.fetch, now: clock.now())
+      kept: kept, announced: announced, failed: failures[domain]?.fetch, now: clock.now())
     switch step {
     case .use(let kept): return Finding(kept: kept)
-    case .noPolicy: return Finding(kept: nil, problem: failures[domain]?.failure)
+    case .noPolicy:
+      // One that is announced and cannot be had.
+      guard case .policy = announced else { return Finding(kept: nil) }
+      return Finding(kept: nil, problem: failures[domain]?.failure)
     case .fetch(let id): return await fetch(domain, id, instead: kept)
     }
   }

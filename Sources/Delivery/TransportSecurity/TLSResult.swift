@@ -75,8 +75,9 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
     description = problem.description
   }
 
+  /// Why it is not known whether there are TLSA records.
   package init(_ error: ResolutionError) {
-    kind = if case .bogus = error { .dnssecInvalid } else { .tlsaInvalid }
+    kind = .dnssecInvalid
     description = error.description
   }
 }

@@ -45,28 +45,32 @@ package struct TransportSecurity: Sendable {
     let usable = records.map(\.verification).filter(\.isUsable)
     // RFC 7672 §3.2.2: the base, the name before aliases, and the domain where its MX records are signed.
     let further = ([host.host] + hosts.domainNames).filter { $0 != base }.map(\.text)
+    let policy = TLSResult.Policy(
+      kind: .tlsa, domain: host.host, strings: records.map(\.description), hostPatterns: [])
+    guard !usable.isEmpty else {
+      return HostSecurity(
+        .daneWithoutUsableRecords, serverName: base, policy: policy,
+        shortcoming: TLSFailure(.tlsaInvalid, "none of the TLSA records is usable"))
+    }
     return HostSecurity(
-      assurance: usable.isEmpty
-        ? .daneWithoutUsableRecords : .dane(DANEVerification(records: usable, furtherNames: further)),
-      serverName: base,
-      policy: TLSResult.Policy(
-        kind: .tlsa, domain: host.host, strings: records.map(\.description), hostPatterns: []))
+      .dane(DANEVerification(records: usable, furtherNames: further)), serverName: base, policy: policy)
   }
 
   private func webPKI(_ host: DomainName, _ domain: DomainName, _ policy: MTASTSPolicy?) -> Decision {
     guard let policy, policy.mode != .none else {
       return .secured(
         HostSecurity(
-          assurance: .opportunistic, serverName: host,
+          .opportunistic, serverName: host,
           policy: TLSResult.Policy(kind: .none, domain: domain, strings: [], hostPatterns: [])))
     }
     let reported = TLSResult.Policy(
       kind: .sts, domain: domain, strings: policy.lines, hostPatterns: policy.patterns)
-    guard policy.mode == .testing || policy.allows(host) else {
-      return .refused(
-        TLSFailure(.validationFailure, "the MTA-STS policy of \(domain) does not name \(host)"), reported)
-    }
-    return .secured(HostSecurity(assurance: .mtaSTS(policy.mode), serverName: host, policy: reported))
+    let unnamed =
+      policy.allows(host)
+      ? nil : TLSFailure(.validationFailure, "the MTA-STS policy of \(domain) does not name \(host)")
+    if policy.mode == .enforce, let unnamed { return .refused(unnamed, reported) }
+    return .secured(
+      HostSecurity(.mtaSTS(policy.mode), serverName: host, policy: reported, shortcoming: unnamed))
   }
 }
 
