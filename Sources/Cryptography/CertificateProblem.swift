@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// Why a peer's certificate was not good enough.
-package struct CertificateProblem: Hashable, Sendable, CustomStringConvertible {
+package struct CertificateProblem: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
     /// It is for other names.
     case wrongName

@@ -7,16 +7,14 @@ import Testing
 private func name(_ text: String) -> DomainName { DomainName(text)! }
 
 /// Against a real name server with really signed zones, where its packages are installed (`Deploy/test` sees to it).
-@Suite(.serialized, .enabled(if: SignedZones.isPossible, "nsd and ldnsutils are not installed"))
+@Suite(.enabled(if: SignedZones.isPossible, "nsd and ldnsutils are not installed"))
 struct ResolverTests {
-  /// One server for all tests of this file.
-  private static let zones = Result { try SignedZones() }
-
   private func withResolver(
     anchors: Bool = true, change: (inout ResolverSettings) -> Void = { _ in },
     _ body: (Resolver) async throws -> Void
   ) async throws {
-    let zones = try Self.zones.get()
+    let zones = try SignedZones()
+    defer { zones.stop() }
     var settings = ResolverSettings(upstream: .recursion)
     settings.trustAnchorFile = nil
     settings.trustAnchors = anchors ? [zones.trustAnchor] : []
@@ -70,11 +68,11 @@ struct ResolverTests {
   @Test func whatWasChangedIsBogus() async throws {
     try await withResolver { resolver in
       for host in ["tampered.example", "host.expired.example"] {
-        do {
+        do throws(ResolutionError) {
           _ = try await resolver.records(IPv4Record.self, at: name(host))
           Issue.record("\(host) was believed")
         } catch {
-          guard case .bogus(let reason) = error as? ResolutionError else {
+          guard case .bogus(let reason) = error else {
             Issue.record("\(host): \(error)")
             continue
           }
@@ -179,7 +177,7 @@ struct ResolverTests {
             for number in 0..<3 {
               group.addTask { _ = try await resolver.records(IPv4Record.self, at: name("b\(number).example")) }
             }
-            try await group.next()
+            _ = try await group.next()
           }
         }
       }

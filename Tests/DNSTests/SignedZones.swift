@@ -142,15 +142,15 @@ extension SignedZones {
     for _ in 0..<50 {
       let port = UInt16.random(in: 20_000..<30_000)
       let isFree = [Int32(SOCK_STREAM.rawValue), Int32(SOCK_DGRAM.rawValue)].allSatisfy { kind in
-        let socket = socket(AF_INET, kind, 0)
-        defer { close(socket) }
+        let candidate = socket(AF_INET, kind, 0)
+        defer { close(candidate) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         return withUnsafePointer(to: &address) { pointer in
           pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            bind(candidate, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
           }
         }
       }

@@ -88,11 +88,11 @@ private func policy(_ text: String) throws(MTASTSPolicyError) -> MTASTSPolicy {
   }
 }
 
-@Suite struct PolicyStepTests {
-  private static let start = Timestamp(seconds: 1_768_478_400)
-  private static let kept = try! KeptPolicy(
-    id: "1", text: Array("version: STSv1\nmode: enforce\nmx: a.test\nmax_age: 604800\n".utf8), fetched: start)
+private let start = Timestamp(seconds: 1_768_478_400)
+private let kept = try! KeptPolicy(
+  id: "1", text: Array("version: STSv1\nmode: enforce\nmx: a.test\nmax_age: 604800\n".utf8), fetched: start)
 
+@Suite struct PolicyStepTests {
   /// Hours since the policy was fetched; what DNS says; seconds since a fetch of id 2 failed; what follows.
   @Test(arguments: [
     (1, .policy(id: "1"), nil, .use(kept)), (1, .none, nil, .use(kept)), (1, .unknown, nil, .use(kept)),
@@ -103,13 +103,13 @@ private func policy(_ text: String) throws(MTASTSPolicyError) -> MTASTSPolicy {
     (168, .policy(id: "1"), nil, .fetch(id: "1")), (168, .policy(id: "2"), 10, .noPolicy),
   ] as [(Int64, PolicyStep.Announcement, Int64?, PolicyStep)])
   func whatComesNext(hours: Int64, announced: PolicyStep.Announcement, failed: Int64?, step: PolicyStep) {
-    let now = Self.start.advanced(by: .seconds(hours * 3_600))
+    let now = start.advanced(by: .seconds(hours * 3_600))
     let failure = failed.map { FailedFetch(id: "2", time: now.advanced(by: .seconds(-$0))) }
-    #expect(PolicyStep.next(kept: Self.kept, announced: announced, failed: failure, now: now) == step)
+    #expect(PolicyStep.next(kept: kept, announced: announced, failed: failure, now: now) == step)
   }
 
   @Test func withoutAPolicy() {
-    let now = Self.start
+    let now = start
     #expect(PolicyStep.next(kept: nil, announced: .none, failed: nil, now: now) == .noPolicy)
     #expect(PolicyStep.next(kept: nil, announced: .unknown, failed: nil, now: now) == .noPolicy)
     #expect(PolicyStep.next(kept: nil, announced: .policy(id: "1"), failed: nil, now: now) == .fetch(id: "1"))

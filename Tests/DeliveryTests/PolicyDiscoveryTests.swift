@@ -118,6 +118,10 @@ private func serve(_ reply: String, names: [String] = ["mta-sts.example.test"]) 
   }
 }
 
+private func reply(_ status: String, _ headers: String, _ body: String) -> String {
+  "HTTP/1.1 \(status)\r\n\(headers)Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
+}
+
 /// Over a real connection.
 @Suite struct HTTPSPolicySourceTests {
   private func fetch(from listener: Listener, change: (inout HTTPSSettings) -> Void = { _ in }) async -> Result<
@@ -140,12 +144,8 @@ private func serve(_ reply: String, names: [String] = ["mta-sts.example.test"]) 
     return result
   }
 
-  private static func reply(_ status: String, _ headers: String, _ body: String) -> String {
-    "HTTP/1.1 \(status)\r\n\(headers)Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
-  }
-
   @Test func aPolicyComes() async throws {
-    let listener = try await serve(Self.reply("200 OK", "Content-Type: Text/Plain; charset=utf-8\r\n", good))
+    let listener = try await serve(reply("200 OK", "Content-Type: Text/Plain; charset=utf-8\r\n", good))
     #expect(try await fetch(from: listener).get() == Array(good.utf8))
   }
 
@@ -166,7 +166,7 @@ private func serve(_ reply: String, names: [String] = ["mta-sts.example.test"]) 
   }
 
   @Test func strangersAreNotBelieved() async throws {
-    let whole = Self.reply("200 OK", "Content-Type: text/plain\r\n", good)
+    let whole = reply("200 OK", "Content-Type: text/plain\r\n", good)
     let wrongName = await fetch(from: try await serve(whole, names: ["other.test"]))
     let unknown = await fetch(from: try await serve(whole)) { $0.authorities = nil }
     for result in [wrongName, unknown] {

@@ -1,5 +1,4 @@
 package import DNS
-import MessageFormat
 import Networking
 import Synchronization
 
