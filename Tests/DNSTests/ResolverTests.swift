@@ -7,7 +7,7 @@ import Testing
 private func name(_ text: String) -> DomainName { DomainName(text)! }
 
 /// Against a real name server with really signed zones, where its packages are installed (`Deploy/test` sees to it).
-@Suite(.enabled(if: SignedZones.isPossible, "nsd and ldnsutils are not installed"))
+@Suite(.serialized, .enabled(if: SignedZones.isPossible, "nsd and ldnsutils are not installed"))
 struct ResolverTests {
   private func withResolver(
     anchors: Bool = true, change: (inout ResolverSettings) -> Void = { _ in },

@@ -112,17 +112,18 @@ final class SignedZones {
       """
   }
 
-  /// Runs a program and returns the first line it prints.
+  /// Runs a program and returns what it prints. That goes through a file: a pipe would end only with the last process that
+  /// was started meanwhile.
   private static func run(_ program: String, _ arguments: [String], in folder: URL) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/\(program)")
     process.arguments = arguments
     process.currentDirectoryURL = folder
-    let output = Pipe()
-    process.standardOutput = output
+    try write("", "output", in: folder)
+    process.standardOutput = try FileHandle(forWritingTo: folder.appendingPathComponent("output"))
     try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
+    let text = try Self.text(of: "output", in: folder)
     guard process.terminationStatus == 0 else { throw Problem(description: "\(program) failed: \(text)") }
     return text.trimmingCharacters(in: .whitespacesAndNewlines)
   }
