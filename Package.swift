@@ -47,8 +47,15 @@ let package = Package(
     .systemLibrary(name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CCyrusSASL", path: "Sources/CCyrusSASL", pkgConfig: "libsasl2", providers: [.apt(["libsasl2-dev"])]),
 
+    // libunbound's .pc file asks for libevent's, which the library does without: the module map says what to link.
+    .systemLibrary(name: "CUnbound", path: "Sources/CUnbound", providers: [.apt(["libunbound-dev"])]),
+    .systemLibrary(name: "CPSL", path: "Sources/CPSL", pkgConfig: "libpsl", providers: [.apt(["libpsl-dev"])]),
+    .systemLibrary(
+      name: "CCurl", path: "Sources/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
     // tools
     target("Bytes"),
+    target("Threads"),
     target("Cryptography", ["Bytes", "COpenSSL"]),
     target("SQLite", ["CSQLite"]),
 
@@ -62,17 +69,28 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
 
+    target("HTTPSClient", ["Cryptography", "Networking", "Threads", "CCurl"]),
+
     // know, keep
     target("SMTP", ["Bytes", "MessageFormat"]),
     target("DKIM", ["Bytes", "Cryptography", "MessageFormat"]),
+    target("DNS", ["Bytes", "MessageFormat", "Networking", "Threads", "CUnbound", "CPSL"]),
     target(
       "MailStore",
-      ["Bytes", "MessageFormat", "SQLite", log, metrics, .product(name: "DequeModule", package: "swift-collections")]),
+      [
+        "Bytes", "MessageFormat", "SQLite", "Threads", log, metrics,
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
 
     // act, judge
     target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
     target("SMTPClient", ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"]),
-    target("Delivery", ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP", log]),
+    target(
+      "Delivery",
+      [
+        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "DNS", "HTTPSClient", "MailStore", "SMTP",
+        "SMTPClient", log,
+      ]),
 
     // talk
     target(
@@ -84,7 +102,7 @@ let package = Package(
     // tests
     .target(
       name: "TestSupport",
-      dependencies: ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log],
+      dependencies: ["Bytes", "Cryptography", "MessageFormat", "Networking", "DNS", "MailStore", "Authentication", log],
       path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: settings),
     tests("TestSupport"),
     tests("SMTP", ["Bytes", "MessageFormat"]),
@@ -97,7 +115,6 @@ let package = Package(
         "Authentication", "Bytes", "Cryptography", "Delivery", "MailStore", "MessageFormat", "Networking", "SMTP",
         "SMTPServer", "TestSupport", log,
       ], exclude: ["Transcripts"]),
-    tests("Delivery", ["Bytes", "MessageFormat", "SMTP"]),
     tests("POP3Server", ["TestSupport", "Authentication", "MailStore", "Networking"], exclude: ["Transcripts"]),
 
     tests("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "TestSupport", log]),
@@ -106,7 +123,7 @@ let package = Package(
     target(
       "MailServer",
       [
-        "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
+        "Bytes", "Cryptography", "Threads", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
         "SMTPServer", "IMAPServer", "POP3Server", log, metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
@@ -125,6 +142,13 @@ let package = Package(
       swiftSettings: settings),
     tests("Bytes"),
     tests("Cryptography"),
+    tests("DNS", ["Bytes", "MessageFormat", "Networking", "TestSupport"]),
+    tests(
+      "Delivery",
+      [
+        "Bytes", "Cryptography", "DNS", "HTTPSClient", "MailStore", "MessageFormat", "Networking", "SMTP", "SMTPClient",
+        "TestSupport", log,
+      ]),
     tests("Networking", ["Cryptography", log]),
     tests(
       "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
@@ -142,8 +166,8 @@ if Context.environment["MARTLET_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication",
-        "SMTPServer", "IMAPServer", "POP3Server",
+        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "DNS", "MailStore", "Authentication",
+        "Delivery", "SMTPServer", "IMAPServer", "POP3Server",
       ],
       path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))
 }

@@ -4,7 +4,7 @@ import COpenSSL
 private let prepared: Bool = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
 
 /// To be called before the first use of anything that keeps state in the library.
-@inline(__always) func prepareOpenSSL() { _ = prepared }
+@inline(__always) package func prepareOpenSSL() { _ = prepared }
 
 /// Says what the library put into this thread's error queue, oldest first, and empties it.
 func takeOpenSSLErrors() -> String {

@@ -69,7 +69,7 @@ final class TLSContextHandle: @unchecked Sendable {
 }
 
 /// Lets the handshake go on whatever the chain is worth; the verdict stays in `SSL_get_verify_result`.
-private func acceptAnyCertificate(_: Int32, _: OpaquePointer?) -> Int32 { 1 }
+func acceptAnyCertificate(_: Int32, _: OpaquePointer?) -> Int32 { 1 }
 
 // The option macros are computed in C and unknown to Swift (openssl/ssl.h, SSL_OP_BIT).
 private let SSL_OP_NO_COMPRESSION_VALUE: UInt64 = 1 << 17

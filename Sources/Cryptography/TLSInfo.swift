@@ -15,6 +15,10 @@ package struct TLSInfo: Sendable {
   package var peerCertificate: [UInt8]?
   /// True if the peer's certificate chains to the configured client authorities.
   package var peerCertificateIsTrusted: Bool
+  /// On the client's side: how it was made sure who the server is.
+  package var peerAuthentication: PeerAuthentication
+  /// On the client's side: what is wrong with the server's certificate, where that is only reported.
+  package var certificateProblem: CertificateProblem?
   /// rfc822Name values of the peer certificate.
   package var peerEmailAddresses: [String]
   /// `tls-exporter` channel binding.  RFC 9266.
@@ -29,6 +33,7 @@ package struct TLSInfo: Sendable {
     self.cipher = cipher
     isResumed = false
     peerCertificateIsTrusted = false
+    peerAuthentication = .nobody
     peerEmailAddresses = []
   }
 
@@ -42,6 +47,10 @@ package struct TLSInfo: Sendable {
     exporterBinding = exporter(ssl)
     uniqueBinding = finishedMessage(ssl, isServer: isServer, isResumed: isResumed)
 
+    if !isServer {
+      peerAuthentication = PeerAuthentication(of: ssl)
+      certificateProblem = Cryptography.certificateProblem(of: ssl)
+    }
     let peer = SSL_get1_peer_certificate(ssl)
     defer { X509_free(peer) }
     if let peer {
@@ -51,6 +60,12 @@ package struct TLSInfo: Sendable {
     }
     endPointBinding = (isServer ? SSL_get_certificate(ssl) : peer).flatMap(endPointDigest)
   }
+}
+
+/// What is wrong with the peer's certificate; nil as well where nothing was demanded of it.
+func certificateProblem(of ssl: OpaquePointer) -> CertificateProblem? {
+  guard SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER != 0 else { return nil }
+  return CertificateProblem(verifyResult: SSL_get_verify_result(ssl))
 }
 
 /// Lower-case and without the trailing dot that some clients send.

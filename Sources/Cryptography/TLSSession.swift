@@ -142,8 +142,15 @@ package final class TLSSession {
     let result = SSL_do_handshake(ssl)
     if result == 1 {
       info = TLSInfo(of: ssl, isServer: isServer)
+      (owner as? TLSClientContext)?.handshakeEnded(nil)
     } else if SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ {
-      throw .handshakeFailed(reason(result))
+      var words = reason(result)
+      if let client = owner as? TLSClientContext {
+        let problem = certificateProblem(of: ssl)
+        client.handshakeEnded(problem)
+        if let problem { words += ": \(problem)" }
+      }
+      throw .handshakeFailed(words)
     }
   }
 

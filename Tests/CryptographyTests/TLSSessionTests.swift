@@ -8,8 +8,8 @@ private let mail = try! authority.issue(names: ["mail.example.test", "127.0.0.1"
 private let other = try! authority.issue(names: ["other.example.test", "*.wild.test"])
 private let apex = try! authority.issue(names: ["fresh.example.test"])
 
-/// A client and a server whose wire is this value.
-private struct Pair {
+/// A client and a server whose wire is this value; other tests of TLS use it too.
+struct Pair {
   let client: TLSSession
   let server: TLSSession
   var atClient: [UInt8] = []

@@ -10,7 +10,7 @@ struct EntryPoint: Sendable {
   static let all: [EntryPoint] = [
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
     .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .smtpReply, .smtpEncoding, .imapCommand,
-    .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage,
+    .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage, .recordData, .mtaSTS,
   ]
 }
 

@@ -7,24 +7,30 @@ import Testing
   /// `MailServer.docc` too.
   private static let arrows: [String: Set<String>] = [
     "Bytes": [],
+    "Threads": [],
     "SQLite": ["CSQLite"],
     "Cryptography": ["Bytes", "COpenSSL"],
     "MessageFormat": ["Bytes"],
     "Networking": ["Bytes", "Cryptography"],
     "SMTP": ["Bytes", "MessageFormat"],
     "DKIM": ["Bytes", "Cryptography", "MessageFormat"],
-    "MailStore": ["Bytes", "MessageFormat", "SQLite"],
+    "DNS": ["Bytes", "MessageFormat", "Networking", "Threads", "CUnbound", "CPSL"],
+    "HTTPSClient": ["Cryptography", "Networking", "Threads", "CCurl"],
+    "MailStore": ["Bytes", "MessageFormat", "SQLite", "Threads"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
     "SMTPClient": ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"],
-    "Delivery": ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP"],
+    "Delivery": [
+      "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "DNS", "HTTPSClient", "MailStore", "SMTP",
+      "SMTPClient",
+    ],
     "SMTPServer": [
       "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery",
     ],
     "IMAPServer": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "POP3Server": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "MailServer": [
-      "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery", "SMTPServer",
-      "IMAPServer", "POP3Server",
+      "Bytes", "Threads", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
+      "SMTPServer", "IMAPServer", "POP3Server",
     ],
     "martlet": ["MailServer", "MailStore", "MessageFormat"],
     "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer"],
@@ -91,7 +97,9 @@ import Testing
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-  private static func isOurs(_ module: String) -> Bool { ["COpenSSL", "CSQLite", "CCyrusSASL"].contains(module) }
+  private static func isOurs(_ module: String) -> Bool {
+    ["COpenSSL", "CSQLite", "CCyrusSASL", "CUnbound", "CPSL", "CCurl"].contains(module)
+  }
 
   private static func sources() throws -> [SourceFile] {
     let folder = root.appendingPathComponent("Sources")

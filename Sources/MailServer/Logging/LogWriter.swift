@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -104,22 +105,4 @@ private final class Semaphore: @unchecked Sendable {
     deadline.tv_sec += seconds
     while sem_timedwait(handle, &deadline) != 0 && errno == EINTR {}
   }
-}
-
-private final class ThreadBody: Sendable {
-  let run: @Sendable () -> Void
-  init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}
-
-private func startThread(_ body: @escaping @Sendable () -> Void) {
-  let box = Unmanaged.passRetained(ThreadBody(body))
-  var thread = pthread_t()
-  let code = pthread_create(&thread, nil, threadMain, box.toOpaque())
-  precondition(code == 0, "the system gives no thread: \(code)")
-  pthread_detach(thread)
-}
-
-private func threadMain(_ pointer: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  if let pointer { Unmanaged<ThreadBody>.fromOpaque(pointer).takeRetainedValue().run() }
-  return nil
 }

@@ -2,6 +2,7 @@ import Logging
 import MessageFormat
 import Metrics
 import SQLite
+import Threads
 
 /// The thread that keeps `search.db` up to date. It runs in the time that others leave, takes new messages by the
 /// hundred, gives way to mail that pours in, and makes the file anew where it is missing, damaged or not of this store.

@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// Whoever waits for progress is not left without news for longer than this.
 private let heartbeat = Duration.seconds(10)

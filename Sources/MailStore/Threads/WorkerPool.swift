@@ -1,4 +1,5 @@
 import DequeModule
+import Threads
 
 /// A few threads that do what blocks, each with a context of its own (a database connection). Started when first
 /// needed.

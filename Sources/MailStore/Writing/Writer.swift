@@ -4,6 +4,7 @@ import MessageFormat
 import Metrics
 import SQLite
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc

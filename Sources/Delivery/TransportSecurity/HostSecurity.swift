@@ -1,0 +1,68 @@
+package import Cryptography
+package import DNS
+
+/// What TLS one host is owed.
+package struct HostSecurity: Sendable {
+  /// In descending order of what is sure about it.
+  package enum Assurance: Hashable, Sendable {
+    /// TLSA records in signed DNS, and the certificate has to match one.  RFC 7672.
+    case dane(DANEVerification)
+    /// TLSA records in signed DNS, none of them usable: TLS, with anybody's certificate.  RFC 7672 §2.2.
+    case daneWithoutUsableRecords
+    /// The domain's policy names the host.  RFC 8461.
+    case mtaSTS(MTASTSPolicy.Mode)
+    /// TLS if there is any, with anybody's certificate.  RFC 7435.
+    case opportunistic
+  }
+
+  package let assurance: Assurance
+  /// Sent as SNI, and the name a certificate is to be for.
+  package let serverName: DomainName
+  /// For reports.
+  package let policy: TLSResult.Policy
+  /// What is wrong whatever the handshake brings. It stops nothing, and is reported.
+  package let shortcoming: TLSFailure?
+
+  init(
+    _ assurance: Assurance, serverName: DomainName, policy: TLSResult.Policy, shortcoming: TLSFailure? = nil
+  ) {
+    self.assurance = assurance
+    self.serverName = serverName
+    self.policy = policy
+    self.shortcoming = shortcoming
+  }
+
+  /// Nothing may be sent to the host in plaintext.
+  package var requiresTLS: Bool {
+    switch assurance {
+    case .dane, .daneWithoutUsableRecords, .mtaSTS(.enforce): true
+    case .mtaSTS, .opportunistic: false
+    }
+  }
+
+  /// For this host and nobody else, so that `certificateProblem` is of this host.
+  package func makeContext() throws(CertificateError) -> TLSClientContext {
+    switch assurance {
+    case .dane(let dane): try TLSClientContext(verification: .dane(dane))
+    case .daneWithoutUsableRecords, .opportunistic: try TLSClientContext(verification: .none)
+    case .mtaSTS(let mode):
+      try TLSClientContext(verification: .system, enforcement: mode == .enforce ? .required : .reported)
+    }
+  }
+
+  /// Why the connection is not what it should be; nil if it is.
+  /// - Parameters:
+  ///   - offered: whether the host offered STARTTLS.
+  ///   - info: what the handshake settled, nil if there was none or it failed.
+  ///   - context: what the handshake was made with.
+  ///   - reason: the words with which the handshake failed.
+  package func failure(
+    offered: Bool, info: TLSInfo?, context: TLSClientContext?, reason: String?
+  ) -> TLSFailure? {
+    guard offered else { return TLSFailure(.startTLSNotSupported, "STARTTLS is not offered") }
+    if let problem = info?.certificateProblem ?? (info == nil ? context?.certificateProblem : nil) {
+      return TLSFailure(problem)
+    }
+    return info == nil ? TLSFailure(.validationFailure, reason ?? "the handshake failed") : shortcoming
+  }
+}
