@@ -124,7 +124,7 @@ let package = Package(
       "MailServer",
       [
         "Bytes", "Cryptography", "Threads", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
-        "SMTPServer", "IMAPServer", "POP3Server", log, metrics,
+        "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", log, metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),

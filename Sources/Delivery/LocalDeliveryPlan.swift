@@ -2,19 +2,7 @@ import Bytes
 package import MailStore
 package import MessageFormat
 
-/// A recipient whose mail stays here.
-package struct LocalRecipient: Hashable, Sendable {
-  /// As the client named it.
-  package var address: EmailAddress
-  /// Never empty.
-  package var accounts: [AccountID]
-  package init(address: EmailAddress, accounts: [AccountID]) {
-    self.address = address
-    self.accounts = accounts
-  }
-}
-
-/// What the store is asked to do for the recipients of one message: every account gets it once, with its trace in
+/// What the store is asked to do for those of a message's recipients who have mailboxes here: every account gets it once, with its trace in
 /// front.
 ///
 /// The trace of a final delivery, first line first (RFC 5321 §4.4): `Return-Path`, `Delivered-To` (the address that
@@ -24,14 +12,16 @@ package struct LocalDeliveryPlan: Sendable {
   /// For each recipient, in order, the places of its accounts in `deliveries`.
   private let places: [[Int]]
 
-  /// - Parameter enforcesQuota: false lets the message in even where an account has become full since it was asked.
+  /// - Parameters:
+  ///   - received: nil for what comes into being here.
+  ///   - enforcesQuota: false lets the message in even where an account has become full since it was asked.
   package init(
-    recipients: [LocalRecipient], from sender: EmailAddress?, received: ReceivedField, enforcesQuota: Bool
+    recipients: [AcceptedRecipient], from sender: EmailAddress?, received: ReceivedField?, enforcesQuota: Bool
   ) {
     var received = received
     // RFC 5321 §7.2: naming one of several would tell the others of it.
-    received.recipient = recipients.count == 1 ? recipients[0].address : nil
-    let trace = received.encoded()
+    received?.recipient = recipients.count == 1 ? recipients[0].address : nil
+    let trace = received?.encoded() ?? []
     var returnPath: [UInt8] = []
     returnPath.append(literal: "Return-Path: <")
     returnPath.append(text: sender?.description ?? "")
@@ -67,9 +57,13 @@ package struct LocalDeliveryPlan: Sendable {
   }
 
   /// Turns the store's results, in the order of `deliveries`, into one outcome for each recipient: nil where all its
-  /// accounts have the message.
-  package func failures(from results: [Result<AppendResult, StoreError>]) -> [StoreError?] {
+  /// accounts have the message, or it has none.
+  /// - Parameter others: the outcome of those that have no account here.
+  package func failures(
+    from results: [Result<AppendResult, StoreError>], others: StoreError? = nil
+  ) -> [StoreError?] {
     places.map { own in
+      if own.isEmpty { return others }
       for place in own {
         if place < results.count, case .failure(let error) = results[place] { return error }
       }

@@ -1,10 +1,12 @@
 package import MailStore
+package import MessageFormat
 
 /// Where mail for a recipient goes.
 package enum Route: Hashable, Sendable {
-  /// Local accounts, aliases followed and doubles removed; never empty.
-  case local([AccountID])
-  /// Another server's, or an alias that leads there. Only submission may ask for it, and only once there is a queue.
+  /// An address of ours: accounts, and where aliases lead on to other servers; aliases followed, doubles removed, and
+  /// together never empty.
+  case deliver([AccountID], elsewhere: [EmailAddress])
+  /// Another server's. Only submission may ask for it.
   case remote
   /// The domain is ours, nobody answers to the address.  550 5.1.1.
   case unknown

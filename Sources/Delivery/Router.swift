@@ -11,29 +11,38 @@ package struct Router: Sendable {
 
   private let store: MailStore
   private let unknown: UnknownRecipientPolicy
+  private let rewriting: SenderRewriting?
+  private let clock: WallClock
   /// Whom `RCPT TO:<postmaster>` without a domain is for.
   package let postmaster: EmailAddress
 
-  package init(store: MailStore, hostname: Domain, unknown: UnknownRecipientPolicy) {
+  /// - Parameter rewriting: by which senders of forwarded messages were rewritten, whose bounces come back here.
+  package init(
+    store: MailStore, hostname: Domain, unknown: UnknownRecipientPolicy, rewriting: SenderRewriting? = nil,
+    clock: WallClock = .system
+  ) {
     self.store = store
     self.unknown = unknown
+    self.rewriting = rewriting
+    self.clock = clock
     postmaster = EmailAddress(localPart: "postmaster", domain: hostname)
   }
 
   package func route(_ recipient: EmailAddress) async throws(StoreError) -> Route {
     let directory = store.directory
     switch directory.answer(for: recipient) {
-    case .account(let account): return .local([account])
+    case .account(let account): return .deliver([account], elsewhere: [])
     case .alias(let targets):
       var expansion = Expansion(from: recipient)
       try await follow(targets, in: directory, chain: [recipient.lookupKey], into: &expansion)
       return expansion.route
     case .unknown:
-      if let first = postmasterAccount(for: recipient, in: directory) { return .local([first]) }
-      return unknown == .createAccount ? .local([try await makeAccount(recipient)]) : .unknown
+      if let sender = rewrittenSender(recipient, in: directory) { return .deliver([], elsewhere: [sender]) }
+      if let first = postmasterAccount(for: recipient, in: directory) { return .deliver([first], elsewhere: []) }
+      return unknown == .createAccount ? .deliver([try await makeAccount(recipient)], elsewhere: []) : .unknown
     case .notLocal:
-      if let first = postmasterAccount(for: recipient, in: directory) { return .local([first]) }
-      return unknown == .createAccount ? .local([try await makeAccount(recipient)]) : .remote
+      if let first = postmasterAccount(for: recipient, in: directory) { return .deliver([first], elsewhere: []) }
+      return unknown == .createAccount ? .deliver([try await makeAccount(recipient)], elsewhere: []) : .remote
     }
   }
 
@@ -41,8 +50,9 @@ package struct Router: Sendable {
   private struct Expansion {
     var accounts: [AccountID] = []
     var seenAccounts: Set<AccountID> = []
+    var elsewhere: [EmailAddress] = []
+    var seenElsewhere: Set<String> = []
     var lookups = 0
-    var leadsAway = false
     var isCircle = false
 
     init(from recipient: EmailAddress) {}
@@ -51,11 +61,13 @@ package struct Router: Sendable {
       if seenAccounts.insert(account).inserted { accounts.append(account) }
     }
 
-    /// Mail that can only reach some of an alias's targets is not accepted: nothing could tell the sender of the rest.
+    mutating func add(elsewhere address: EmailAddress) {
+      if seenElsewhere.insert(address.lookupKey).inserted { elsewhere.append(address) }
+    }
+
     var route: Route {
       if isCircle { return .loop }
-      if leadsAway { return .remote }
-      return accounts.isEmpty ? .unknown : .local(accounts)
+      return accounts.isEmpty && elsewhere.isEmpty ? .unknown : .deliver(accounts, elsewhere: elsewhere)
     }
   }
 
@@ -78,9 +90,17 @@ package struct Router: Sendable {
         expansion.add(try await makeAccount(target))
       // A target that is gone does not stop mail for the others.
       case .unknown: continue
-      case .notLocal: expansion.leadsAway = true
+      case .notLocal: expansion.add(elsewhere: target)
       }
     }
+  }
+
+  /// Whom a bounce to an address that we have made is for.
+  private func rewrittenSender(_ recipient: EmailAddress, in directory: Directory) -> EmailAddress? {
+    guard let sender = (try? rewriting?.original(of: recipient, at: clock.now())) ?? nil,
+      !directory.isLocal(sender.domain)
+    else { return nil }
+    return sender
   }
 
   private func postmasterAccount(for recipient: EmailAddress, in directory: Directory) -> AccountID? {

@@ -32,8 +32,7 @@ extension SMTPSession {
       recipients: transaction.recipients, from: transaction.sender.address,
       received: received(transaction, greeting, now),
       enforcesQuota: role == .lmtp || transaction.recipients.count == 1)
-    let results = await services.deliver(body, plan.deliveries, now)
-    let failures = plan.failures(from: results)
+    let failures = await take(body, plan, queued(transaction, greeting, now), now)
     for (recipient, failure) in zip(transaction.recipients, failures) {
       guard let failure else { continue }
       log(
@@ -51,6 +50,27 @@ extension SMTPSession {
       reply(SMTPReply(all ? failure : .closed, reference: transaction.id))
     } else {
       reply(stored)
+    }
+  }
+
+  /// What goes on to other servers.
+  private func queued(_ transaction: MailTransaction, _ greeting: Greeting, _ now: DateTime) -> [NewQueuedMessage] {
+    guard let outgoing = services.outgoing else { return [] }
+    let directory = services.store.directory
+    return outgoing.messages(
+      for: transaction.recipients, from: transaction.sender.address, account: account?.id, transaction.parameters,
+      received: received(transaction, greeting, now), isLocal: { directory.isLocal($0) })
+  }
+
+  /// One commit for mailboxes and queue. Returns what went wrong for each recipient.
+  private func take(
+    _ body: StagedBody, _ plan: LocalDeliveryPlan, _ queued: [NewQueuedMessage], _ now: DateTime
+  ) async -> [StoreError?] {
+    do throws(StoreError) {
+      return plan.failures(
+        from: try await services.deliver(body, plan.deliveries, queued, now))
+    } catch {
+      return plan.failures(from: plan.deliveries.map { _ in .failure(error) }, others: error)
     }
   }
 

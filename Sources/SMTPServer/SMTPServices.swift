@@ -18,14 +18,17 @@ package enum SMTPRole: String, Sendable {
 /// Everything a session is given.
 package struct SMTPServices: Sendable {
   package typealias Deliver =
-    @Sendable (StagedBody, [LocalDelivery], DateTime) async -> [Result<AppendResult, StoreError>]
+    @Sendable (StagedBody, [LocalDelivery], [NewQueuedMessage], DateTime) async throws(StoreError)
+    -> [Result<AppendResult, StoreError>]
 
   package var store: MailStore
-  /// Takes a message that is whole, and returns when it is durable: one result for each delivery, in order. The store's
-  /// `deliver`, unless another is put in its place.
+  /// Takes a message that is whole, for mailboxes and for the queue, and returns when it is durable: one result for each
+  /// delivery, in order. The store's `deliver`, unless another is put in its place.
   package var deliver: Deliver
   package var authenticator: Authenticator
   package var router: Router
+  /// Nil: nothing is sent to other servers.
+  package var outgoing: OutgoingMail?
   /// Nil: STARTTLS is not offered.
   package var tls: TLSServerContext?
   /// The name in the greeting and in trace fields.
@@ -39,13 +42,16 @@ package struct SMTPServices: Sendable {
   package var acceptsAnySender: Bool
   package init(
     store: MailStore, authenticator: Authenticator, router: Router, tls: TLSServerContext?, hostname: String,
-    clock: WallClock, logger: Logger, limits: SMTPLimits = SMTPLimits(), allowsPlaintextAuthentication: Bool = false,
-    acceptsAnySender: Bool = false
+    clock: WallClock, logger: Logger, outgoing: OutgoingMail? = nil, limits: SMTPLimits = SMTPLimits(),
+    allowsPlaintextAuthentication: Bool = false, acceptsAnySender: Bool = false
   ) {
     self.store = store
-    deliver = { await store.deliver($0, to: $1, internalDate: $2) }
+    deliver = { (body, deliveries, queued, date) async throws(StoreError) in
+      try await store.deliver(body, to: deliveries, queued: queued, internalDate: date)
+    }
     self.authenticator = authenticator
     self.router = router
+    self.outgoing = outgoing
     self.tls = tls
     self.hostname = hostname
     self.clock = clock

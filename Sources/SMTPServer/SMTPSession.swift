@@ -122,7 +122,7 @@ package struct SMTPSession {
     case .startTLS: try await startTLS()
     case .authenticate(let mechanism, let response): try await authenticate(mechanism, response)
     case .mail(let sender, let parameters): try mail(from: sender, parameters)
-    case .recipient(let path, _): try await recipient(path)
+    case .recipient(let path, let parameters): try await recipient(path, parameters)
     case .data: try await data()
     case .chunk(let size, let isLast): try await chunk(size, isLast)
     case .reset: reset()

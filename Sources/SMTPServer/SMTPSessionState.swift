@@ -33,5 +33,5 @@ struct MailTransaction {
   let sender: ReversePath
   let parameters: MailParameters
   let started: Timestamp
-  var recipients: [LocalRecipient] = []
+  var recipients: [AcceptedRecipient] = []
 }

@@ -71,6 +71,7 @@ enum MartletJSON {
     case .restoredMessages(let report): json(report)
     case .messages(let list): json(list)
     case .undeleted(let report): json(report)
+    case .queue(let list): json(list)
     case .failed(let text): failure(text)
     }
   }
@@ -102,6 +103,7 @@ func printReply(_ reply: AdministrativeReply) {
   case .restoredStore(let report): for line in lines(of: report) { say(line) }
   case .restoredMessages(let report): for line in lines(of: report) { say(line) }
   case .messages(let list): for line in lines(of: list) { say(line) }
+  case .queue(let list): for line in lines(of: list) { say(line) }
   case .undeleted(let report): for line in lines(of: report) { say(line) }
   case .failed(let text): complain(text)
   }

@@ -7,8 +7,8 @@ struct Martlet: AsyncParsableCommand {
     commandName: "martlet", abstract: "An all-in-one mail server: SMTP, IMAP and POP3 over one store.",
     version: martletVersion,
     subcommands: [
-      Serve.self, Dev.self, DomainCommand.self, AccountCommand.self, AliasCommand.self, MessageCommand.self, StoreCommand.self,
-      ConfigCommand.self, Healthcheck.self, Version.self,
+      Serve.self, Dev.self, DomainCommand.self, AccountCommand.self, AliasCommand.self, MessageCommand.self,
+      QueueCommand.self, StoreCommand.self, ConfigCommand.self, Healthcheck.self, Version.self,
     ])
 }
 

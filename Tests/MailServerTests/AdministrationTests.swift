@@ -104,6 +104,11 @@ import Testing
       .undeleteMessages(address: "alice@example.org", ids: [], mailbox: "INBOX", since: "2026-01-01", into: nil),
       "restored 0, not found 0"
     ),
+    (.listQueue(QueueFilterText(), limit: 10), "queue of 0, 0 waiting, 0 held"),
+    (.listQueue(QueueFilterText(sender: "nobody"), limit: 10), "failed: \"nobody\" is not an address"),
+    (.listQueue(QueueFilterText(), limit: 0), "failed: a list has 1 to"),
+    (.changeQueue(.hold, QueueFilterText(destination: "example.net")), "done: 0 recipients held"),
+    (.changeQueue(.drop, QueueFilterText(ids: [0])), "failed: an ID of the queue"),
     (.removeDomain("example.org"), "failed: domain example.org: accounts or aliases are still in it"),
     (.removeAlias("@example.org"), "done: alias @example.org removed"),
     (.removeAlias("info@example.org"), "done: alias info@example.org removed"),
@@ -254,6 +259,7 @@ extension AdministrativeReply {
     case .restoredMessages(let report): "restored: \(report.restored)"
     case .messages(let list):
       "messages [\(list.messages.map { "\($0.mailbox)/\($0.subject)" }.joined(separator: " "))]"
+    case .queue(let list): "queue of \(list.messages.count), \(list.waiting) waiting, \(list.held) held"
     case .undeleted(let report): "restored \(report.restored.count), not found \(report.notFound.count)"
     case .aliases(let aliases):
       "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"

@@ -30,7 +30,7 @@ import Testing
     "POP3Server": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "MailServer": [
       "Bytes", "Threads", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
-      "SMTPServer", "IMAPServer", "POP3Server",
+      "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient",
     ],
     "martlet": ["MailServer", "MailStore", "MessageFormat"],
     "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer"],

@@ -17,6 +17,7 @@ package struct Configuration: Sendable {
   package var limits = ServerLimits()
   /// How long deleted messages can be restored.
   package var keepDeleted: Duration = .seconds(30 * 86_400)
+  package var outbound = OutboundConfiguration()
   package var log = LogSettings()
 
   package init() {}

@@ -157,6 +157,9 @@ enum Settings {
         configuration.keepDeleted = try longDuration(text)
       },
       values: { [shownLongDuration($0.keepDeleted)] }),
+  ] + outbound + logging
+
+  private static let logging = [
     Setting(
       path: "log.level",
       about: ["The least serious events to log: debug, info, notice, warning, error."],
@@ -206,14 +209,14 @@ private func parsed<Element>(
   return (elements, problems)
 }
 
-private func domain(_ text: String, _ expected: String) throws(EntryProblem) -> Domain {
+func domain(_ text: String, _ expected: String) throws(EntryProblem) -> Domain {
   guard let domain = Domain(text), !domain.text.hasPrefix("[") else {
     throw EntryProblem(expected: "\(expected), not \(quoted(text))")
   }
   return domain
 }
 
-private func number(_ text: String, _ range: ClosedRange<Int>) throws(EntryProblem) -> Int {
+func number(_ text: String, _ range: ClosedRange<Int>) throws(EntryProblem) -> Int {
   guard let number = Int(text), range.contains(number) else {
     throw EntryProblem(expected: "a number from \(range.lowerBound) to \(range.upperBound), not \(quoted(text))")
   }
@@ -235,7 +238,7 @@ package func parseSize(_ text: String) -> Int? {
   return overflow ? nil : product
 }
 
-private func size(_ text: String, _ range: ClosedRange<Int>) throws(EntryProblem) -> Int {
+func size(_ text: String, _ range: ClosedRange<Int>) throws(EntryProblem) -> Int {
   guard let size = parseSize(text), range.contains(size) else {
     throw EntryProblem(
       expected: "a size from \(shownSize(range.lowerBound)) to \(shownSize(range.upperBound)), not \(quoted(text))")
@@ -249,7 +252,7 @@ package func shownSize(_ size: Int) -> String {
   return String(size)
 }
 
-private func duration(_ text: String) throws(EntryProblem) -> Duration {
+func duration(_ text: String) throws(EntryProblem) -> Duration {
   let digits = text.prefix { $0.isASCII && $0.isNumber }
   let units: [String: Int64] = ["s": 1, "m": 60]
   guard let count = Int64(digits), let unit = units[String(text.dropFirst(digits.count))], count <= 600,
@@ -258,7 +261,7 @@ private func duration(_ text: String) throws(EntryProblem) -> Duration {
   return .seconds(count * unit)
 }
 
-private func longDuration(_ text: String) throws(EntryProblem) -> Duration {
+func longDuration(_ text: String) throws(EntryProblem) -> Duration {
   let digits = text.prefix { $0.isASCII && $0.isNumber }
   let units: [String: Int64] = ["h": 1, "d": 24]
   guard let count = Int64(digits), let unit = units[String(text.dropFirst(digits.count))], count <= 100_000,
@@ -267,12 +270,12 @@ private func longDuration(_ text: String) throws(EntryProblem) -> Duration {
   return .seconds(count * unit * 3_600)
 }
 
-private func shownLongDuration(_ duration: Duration) -> String {
+func shownLongDuration(_ duration: Duration) -> String {
   let hours = duration.components.seconds / 3_600
   return hours % 24 == 0 ? "\(hours / 24)d" : "\(hours)h"
 }
 
-private func choice<Value: RawRepresentable>(_ text: String, _ values: [Value]) throws(EntryProblem) -> Value
+func choice<Value: RawRepresentable>(_ text: String, _ values: [Value]) throws(EntryProblem) -> Value
 where Value.RawValue == String {
   if let value = values.first(where: { $0.rawValue == text }) { return value }
   let names = values.map(\.rawValue)
@@ -280,7 +283,7 @@ where Value.RawValue == String {
   throw EntryProblem(expected: "one of \(names.joined(separator: ", ")), not \(quoted(text))\(hint)")
 }
 
-private func boolean(_ text: String) throws(EntryProblem) -> Bool {
+func boolean(_ text: String) throws(EntryProblem) -> Bool {
   switch text.lowercased() {
   case "true", "yes", "on", "1": return true
   case "false", "no", "off", "0": return false

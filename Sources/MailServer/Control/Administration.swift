@@ -109,6 +109,8 @@ package struct Administration: Sendable {
     case .backUpStore(let directory, let verifies, let octetsPerSecond):
       return try await backUpStore(to: directory, verifies: verifies, octetsPerSecond: octetsPerSecond, progress)
     case .restoreMessages(let directory, let text): return try await restoreMessages(text, from: directory, progress)
+    case .listQueue(let filter, let limit): return try await listQueue(filter, limit: limit)
+    case .changeQueue(let action, let filter): return try await changeQueue(action, filter)
     case .listMessages(let address, let mailbox, let isDeleted, let limit):
       return try await listMessages(of: address, in: mailbox, isDeleted: isDeleted, limit: limit)
     case .undeleteMessages(let address, let ids, let mailbox, let since, let into):

@@ -39,6 +39,10 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Appends what is missing from the backup in a directory, given by its absolute path.
   case restoreMessages(directory: String, RestoreText)
 
+  /// What waits for other servers, the oldest first.
+  case listQueue(QueueFilterText, limit: Int)
+  case changeQueue(QueueActionText, QueueFilterText)
+
   /// Of one mailbox or all, the newest first; with `isDeleted`, those that can be restored.
   case listMessages(address: String, mailbox: String?, isDeleted: Bool, limit: Int)
   /// Either by their IDs, or all of a mailbox that were deleted since a day (`2026-05-17`, UTC).
@@ -94,6 +98,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case restoredMessages(RestoreReport)
   case messages(MessageList)
   case undeleted(UndeleteReport)
+  case queue(QueueList)
   case failed(String)
 }
 

@@ -32,11 +32,13 @@ package final class RunningServer: Sendable {
   private let logger: Logger
   private let configuration: Mutex<Configuration>
   private let housekeeping: Task<Void, Never>
+  private let sending: Sending?
 
   private init(
     plan: ServerPlan, store: MailStore, listeners: [Bound], control: Listener?, tls: TLSServerContext,
-    clock: WallClock, output: LogOutput
+    sending: Sending?, clock: WallClock, output: LogOutput
   ) {
+    self.sending = sending
     self.plan = plan
     self.store = store
     self.listeners = listeners
@@ -63,11 +65,24 @@ package final class RunningServer: Sendable {
     let store = try await openStore(plan, clock: clock, output: output, metrics: metrics)
     var bound: [Bound] = []
     var control: Listener?
+    var sending: Sending?
     do throws(StartupError) {
       try await makeDomain(plan, in: store, logger: logger)
       try await prepare(store)
       let tls = try makeTLS(plan, clock: clock, logger: logger)
-      let sessions = try makeSessions(plan, store: store, tls: tls, clock: clock, output: output)
+      guard let hostname = Domain(plan.hostname) else {
+        throw StartupError("\(quoted(plan.hostname)) is not a host name")
+      }
+      let rewriting = plan.sendsElsewhere ? try senderRewriting(plan, store) : nil
+      let router = Router(
+        store: store, hostname: hostname, unknown: plan.unknownRecipients, rewriting: rewriting, clock: clock)
+      if plan.sendsElsewhere {
+        sending = try Sending.start(
+          plan, store: store, router: router, rewriting: rewriting, hostname: hostname, clock: clock, output: output)
+      }
+      let sessions = try makeSessions(
+        plan, store: store, router: router, outgoing: sending?.outgoing, tls: tls, hostname: hostname, clock: clock,
+        output: output)
       for setting in plan.configuration.listeners {
         bound += try await listen(
           setting, plan: plan, tls: tls, sessions: sessions,
@@ -77,12 +92,14 @@ package final class RunningServer: Sendable {
       let administration = Administration(store: store, clock: clock, logger: logger, metrics: metrics)
       control = try await listenForCommands(plan, administration, bound, logger: output.logger("control"))
       let server = RunningServer(
-        plan: plan, store: store, listeners: bound, control: control, tls: tls, clock: clock, output: output)
+        plan: plan, store: store, listeners: bound, control: control, tls: tls, sending: sending,
+        clock: clock, output: output)
       server.logStart()
       serviceManager?.notify("READY=1")
       return server
     } catch {
       await stop(bound.map(\.listener), within: .zero)
+      await sending?.stop()
       await store.close()
       throw error
     }
@@ -139,11 +156,9 @@ package final class RunningServer: Sendable {
   }
 
   private static func makeSessions(
-    _ plan: ServerPlan, store: MailStore, tls: TLSServerContext, clock: WallClock, output: LogOutput
+    _ plan: ServerPlan, store: MailStore, router: Router, outgoing: OutgoingMail?, tls: TLSServerContext,
+    hostname: Domain, clock: WallClock, output: LogOutput
   ) throws(StartupError) -> Sessions {
-    guard let hostname = Domain(plan.hostname) else {
-      throw StartupError("\(quoted(plan.hostname)) is not a host name")
-    }
     let authenticator: Authenticator
     do {
       authenticator = try Authenticator(
@@ -152,9 +167,9 @@ package final class RunningServer: Sendable {
     } catch {
       throw StartupError("authentication cannot start: \(error)")
     }
-    let router = Router(store: store, hostname: hostname, unknown: plan.unknownRecipients)
     return Sessions(
-      plan: plan, store: store, authenticator: authenticator, router: router, tls: tls, clock: clock, output: output)
+      plan: plan, store: store, authenticator: authenticator, router: router, outgoing: outgoing, tls: tls, clock: clock,
+      output: output)
   }
 
   private static func listen(
@@ -305,6 +320,7 @@ package final class RunningServer: Sendable {
     logger.notice("stopping", metadata: ["connections": "\(listeners.reduce(0) { $0 + $1.listener.connectionCount })"])
     let limit = configuration.withLock { $0.limits.stopWithin }
     await Self.stop(listeners.map(\.listener) + (control.map { [$0] } ?? []), within: limit)
+    await sending?.stop()
     housekeeping.cancel()
     await housekeeping.value
     await store.close()

@@ -14,6 +14,8 @@ package struct ServerPlan: Sendable {
   package var acceptsAnySender = false
   /// Listen on the IPv6 loopback address too wherever a listener is on the IPv4 one, if the machine has it.
   package var mirrorsLoopback = false
+  /// Mail for other servers is taken and sent there. Not where every address receives.
+  var sendsElsewhere: Bool { configuration.outbound.isEnabled && unknownRecipients == .refuse }
   /// Made beforehand; nil: those of the configuration, or a self-signed one.
   package var certificates: [TLSServerContext.Certificate]?
 

@@ -19,8 +19,8 @@ struct Sessions: Sendable {
   private let output: LogOutput
 
   init(
-    plan: ServerPlan, store: MailStore, authenticator: Authenticator, router: Router, tls: TLSServerContext,
-    clock: WallClock, output: LogOutput
+    plan: ServerPlan, store: MailStore, authenticator: Authenticator, router: Router,
+    outgoing: OutgoingMail?, tls: TLSServerContext, clock: WallClock, output: LogOutput
   ) {
     self.output = output
     var smtpLimits = SMTPLimits()
@@ -28,7 +28,7 @@ struct Sessions: Sendable {
     smtpLimits.recipients = plan.configuration.limits.recipients
     smtp = SMTPServices(
       store: store, authenticator: authenticator, router: router, tls: tls, hostname: plan.hostname, clock: clock,
-      logger: output.logger("smtp"), limits: smtpLimits,
+      logger: output.logger("smtp"), outgoing: outgoing, limits: smtpLimits,
       allowsPlaintextAuthentication: plan.allowsPlaintextAuthentication, acceptsAnySender: plan.acceptsAnySender)
 
     var imapLimits = IMAPLimits()

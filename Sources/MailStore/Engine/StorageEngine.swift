@@ -101,6 +101,7 @@ package protocol StoreSnapshot {
   func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination?
   func queuedMessages(_ filter: QueueFilter, after last: QueueID?, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func queueSummary() throws(StoreError) -> QueueSummary
+  func transportPolicy(of domain: String) throws(StoreError) -> TransportPolicy?
 }
 
 /// What a change can do; each function is all done or throws and has done nothing. See the functions of MailStore with
@@ -140,6 +141,7 @@ package protocol StoreTransaction {
 
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody]
   func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError)
+  func setTransportPolicy(_ policy: TransportPolicy, of domain: String) throws(StoreError)
   func perform(_ action: QueueAction, on messages: [QueueID], _ filter: QueueFilter) throws(StoreError)
     -> (recipients: Int, unused: [UnusedBody])
 }

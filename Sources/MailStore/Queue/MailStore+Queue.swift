@@ -12,7 +12,9 @@ extension MailStore {
     progress: QueueProgress = QueueProgress()
   ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
     try await body.flushIfLarge()
-    let (results, unused) = try await write(weight: body.isLarge ? 0 : body.size) { (transaction) throws(StoreError) in
+    let (results, unused) = try await write(
+      weight: body.isLarge ? 0 : body.size, onlyAdds: queued.isEmpty && progress.isEmpty
+    ) { (transaction) throws(StoreError) in
       let results = try transaction.deliver(body, to: recipients, queued: queued, date: internalDate)
       return (results, try transaction.note(progress))
     }
@@ -84,6 +86,16 @@ extension MailStore {
 
   /// `wake` is called, from any thread, when something has come into the queue or is due earlier than it was.
   package func watchQueue(wake: @escaping @Sendable () -> Void) { publication.feed.watchQueue(wake) }
+
+  // MARK: What other domains ask for
+
+  package func transportPolicy(of domain: String) async throws(StoreError) -> TransportPolicy? {
+    try await read { (snapshot) throws(StoreError) in try snapshot.transportPolicy(of: domain) }
+  }
+
+  package func setTransportPolicy(_ policy: TransportPolicy, of domain: String) async throws(StoreError) {
+    try await write { (transaction) throws(StoreError) in try transaction.setTransportPolicy(policy, of: domain) }
+  }
 
   // MARK: For an administrator
 

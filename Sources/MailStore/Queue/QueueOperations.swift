@@ -43,10 +43,23 @@ extension WriteContext {
     for (message, positions) in finished.sorted(by: { $0.key < $1.key }) {
       unused += try unqueue(message.rawValue, positions)
     }
+    for message in Set(progress.outcomes.map(\.recipient.message)) { try hastenReport(of: message.rawValue) }
     for message in progress.warned {
       try database.change("UPDATE queued_messages SET warns = NULL WHERE id = ?", .integer(message.rawValue))
     }
     return unused
+  }
+
+  /// What is to be reported waits for the first attempts of the message's other recipients, and no longer.
+  private func hastenReport(of message: Int64) throws(StoreError) {
+    let waits = try database.one(
+      "SELECT 1 FROM queued_recipients WHERE message = ? AND state = 0 AND attempts = 0 LIMIT 1", .integer(message)
+    ) { _ in true }
+    guard waits == nil else { return }
+    try database.change(
+      "UPDATE queued_recipients SET next_attempt = min(next_attempt, ?) WHERE message = ? AND state = 2",
+      .integer(clock.now().microseconds), .integer(message))
+    if database.changedRows > 0 { isQueueChanged = true }
   }
 
   private func unqueue(_ message: Int64, _ positions: [Int64]) throws(StoreError) -> [UnusedBody] {

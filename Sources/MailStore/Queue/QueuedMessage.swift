@@ -123,7 +123,8 @@ package enum QueuedOutcome: Hashable, Sendable {
   case done
   /// Another attempt, not before this.
   case retry(at: Timestamp, result: String)
-  /// A report about it is due then, with what else of the message is to be reported until then.
+  /// A report about it is due then, or earlier, once all recipients of the message have been tried: one report tells of
+  /// all.
   case report(at: Timestamp, result: String)
 }
 
@@ -140,6 +141,7 @@ package struct QueueProgress: Sendable {
   /// Messages whose senders have been told that they take longer.
   package var warned: [QueueID] = []
   package init() {}
+  var isEmpty: Bool { outcomes.isEmpty && warned.isEmpty }
 }
 
 /// Which messages of the queue are meant. All conditions hold together.

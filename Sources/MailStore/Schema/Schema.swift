@@ -194,6 +194,13 @@ enum Schema {
       ) WITHOUT ROWID;
       CREATE INDEX queued_reachable ON queued_destinations (next_attempt) WHERE failures = 0;
       CREATE INDEX queued_unreachable ON queued_destinations (next_attempt) WHERE failures > 0;
+      -- What other domains ask of those who send to them.
+      CREATE TABLE transport_policies (
+        domain TEXT PRIMARY KEY,
+        id TEXT NOT NULL,
+        text BLOB NOT NULL,
+        fetched INTEGER NOT NULL
+      ) WITHOUT ROWID;
       """),
   ]
 }

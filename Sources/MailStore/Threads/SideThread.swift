@@ -1,3 +1,5 @@
+import Threads
+
 /// A thread that does something for another one, which does something else meanwhile and then waits.
 final class SideThread: @unchecked Sendable {
   private let monitor = Monitor()

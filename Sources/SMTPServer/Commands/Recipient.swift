@@ -9,8 +9,8 @@ import SMTP
 
 extension SMTPSession {
   /// RCPT.  RFC 5321 §4.1.1.3.
-  mutating func recipient(_ path: ForwardPath) async throws(SessionEnd) {
-    guard case .transaction(let greeting, var transaction) = state else { return try refuse(badSequence) }
+  mutating func recipient(_ path: ForwardPath, _ parameters: RecipientParameters) async throws(SessionEnd) {
+    guard case .transaction(_, let transaction) = state else { return try refuse(badSequence) }
     guard transaction.recipients.count < services.limits.recipients else {
       // RFC 5321 §4.5.3.1.10: the client sends the rest in another transaction.
       return reply(SMTPReply(452, 4, 5, 3, "Too many recipients; send to the rest separately"))
@@ -30,13 +30,14 @@ extension SMTPSession {
       return reply(SMTPReply(error, reference: transaction.id))
     }
     switch route {
-    case .local(let accounts):
+    case .deliver(let accounts, let elsewhere):
+      guard elsewhere.isEmpty || services.outgoing != nil else { return try refuse(remoteRefusal(address, transaction)) }
       if let full = await quotaRefusal(of: accounts, transaction) {
         return reply(full)
       }
-      transaction.recipients.append(LocalRecipient(address: address, accounts: accounts))
-      state = .transaction(greeting, transaction)
-      reply(SMTPReply(250, 2, 1, 5, "Recipient ok"))
+      accept(AcceptedRecipient(address: address, accounts: accounts, elsewhere: elsewhere, parameters: parameters))
+    case .remote where role == .submission && services.outgoing != nil:
+      accept(AcceptedRecipient(address: address, accounts: [], elsewhere: [address], parameters: parameters))
     case .unknown:
       try refuse(SMTPReply(550, 5, 1, 1, "\(address.replyText) is not known here"))
     case .remote:
@@ -47,14 +48,21 @@ extension SMTPSession {
     }
   }
 
+  private mutating func accept(_ recipient: AcceptedRecipient) {
+    guard case .transaction(let greeting, var transaction) = state else { return }
+    transaction.recipients.append(recipient)
+    state = .transaction(greeting, transaction)
+    reply(SMTPReply(250, 2, 1, 5, "Recipient ok"))
+  }
+
   private func remoteRefusal(_ address: EmailAddress, _ transaction: MailTransaction) -> SMTPReply {
     if services.store.directory.isLocal(address.domain) {
-      return SMTPReply(550, 5, 7, 1, "\(address.replyText) leads to another server, and this server does not send yet")
+      return SMTPReply(550, 5, 7, 1, "\(address.replyText) leads to another server, and this server does not send")
     }
     switch role {
     case .submission:
       return SMTPReply(
-        550, 5, 7, 1, "This server does not send to other domains yet: \(address.domain) is not served here")
+        550, 5, 7, 1, "This server does not send to other domains: \(address.domain) is not served here")
     case .exchange, .lmtp:
       logger.notice(
         "relay_refused",

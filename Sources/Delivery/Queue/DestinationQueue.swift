@@ -1,0 +1,343 @@
+import Logging
+import MailStore
+import MessageFormat
+import SMTP
+import SMTPClient
+
+/// Works off what is due for one destination, over as many sessions as it takes, and says at the end whether it could be
+/// reached. Holds a bounded number of messages, without their bodies.
+actor DestinationQueue {
+  private let destination: QueuedDestination
+  private let store: MailStore
+  private let transport: any MailTransport
+  private let schedule: RetrySchedule
+  private let limits: QueueLimits
+  private let clock: WallClock
+  private let logger: Logger
+
+  private var waiting: [QueuedDelivery] = []
+  /// In `waiting`, under way, or not yet noted in the store.
+  private var taken: Set<QueueID> = []
+  private var lastAccount: AccountID?
+  private var refilling: Task<Void, Never>?
+  private var isExhausted = false
+  private var sessions = 0
+  private var hasReached = false
+  private var unreachable: DeliveryNote?
+
+  init(
+    _ destination: QueuedDestination, store: MailStore, transport: any MailTransport, schedule: RetrySchedule,
+    limits: QueueLimits, clock: WallClock, logger: Logger
+  ) {
+    self.destination = destination
+    self.store = store
+    self.transport = transport
+    self.schedule = schedule
+    self.limits = limits
+    self.clock = clock
+    self.logger = logger
+  }
+
+  /// Returns when nothing is due any more, or the destination can't be reached.
+  func run() async {
+    await refill()
+    if !waiting.isEmpty {
+      switch await transport.way(to: destination.name) {
+      case .hosts(let walk): await deliver(over: walk)
+      case .unknown(let note): await putOff(note)
+      case .none(let note): await giveBack(note)
+      }
+    }
+    await settle()
+  }
+
+  private func settle() async {
+    let now = clock.now()
+    let outcome: DestinationOutcome =
+      if let unreachable, !hasReached {
+        .unreachable(until: now.advanced(by: pause(after: destination.failures + 1)), result: unreachable.encoded)
+      } else {
+        .reached
+      }
+    do throws(StoreError) {
+      try await store.settle(destination: destination.name, outcome)
+    } catch {
+      logger.error("queue_not_settled", metadata: ["destination": "\(destination.name)", "error": "\(error)"])
+    }
+  }
+
+  private func pause(after failures: Int) -> Duration {
+    schedule.pause(after: failures, random: Double.random(in: 0...1))
+  }
+
+  // MARK: What is due
+
+  /// The next message; nil where nothing is due any more.
+  private func next() async -> QueuedDelivery? {
+    while waiting.isEmpty {
+      if isExhausted || unreachable != nil || Task.isCancelled { return nil }
+      await refill()
+    }
+    // Somebody else may have taken it meanwhile, or found the destination gone.
+    return waiting.isEmpty ? nil : waiting.removeFirst()
+  }
+
+  private func refill() async {
+    if let refilling { return await refilling.value }
+    let task = Task { await load() }
+    refilling = task
+    await task.value
+    refilling = nil
+  }
+
+  private func load() async {
+    do throws(StoreError) {
+      let found = try await store.dueDeliveries(
+        for: destination.name, at: clock.now(), after: lastAccount, without: taken,
+        limit: limits.messagesOfDestination)
+      isExhausted = found.isEmpty
+      for delivery in found { taken.insert(delivery.message.id) }
+      if let last = found.last { lastAccount = last.message.account }
+      waiting += found
+    } catch {
+      isExhausted = true
+      logger.error("queue_unreadable", metadata: ["destination": "\(destination.name)", "error": "\(error)"])
+    }
+  }
+
+  // MARK: Sessions
+
+  private func deliver(over walk: any HostWalk) async {
+    await withDiscardingTaskGroup { group in
+      startSession(walk, in: &group)
+      // More sessions once the first has reached somebody, as long as messages wait.
+      while let start = await extraSession() { startSession(start ? walk : nil, in: &group) }
+    }
+  }
+
+  /// Wakes whoever decides on more sessions.
+  private var decision: CheckedContinuation<Void, Never>?
+
+  private func wakeDecision() {
+    decision?.resume()
+    decision = nil
+  }
+
+  /// True: one more. Nil: there is nothing left to decide, all sessions have ended.
+  private func extraSession() async -> Bool? {
+    while true {
+      if sessions == 0 { return nil }
+      if hasReached, unreachable == nil, sessions < limits.sessionsWithDestination, waiting.count > sessions {
+        return true
+      }
+      await withCheckedContinuation { decision = $0 }
+    }
+  }
+
+  private func startSession(_ walk: (any HostWalk)?, in group: inout DiscardingTaskGroup) {
+    guard let walk else { return }
+    sessions += 1
+    group.addTask { await self.workOff(over: walk) }
+  }
+
+  private func workOff(over firstWalk: any HostWalk) async {
+    var walk = firstWalk
+    walk.restart()
+    var held: OpenSession?
+    var count = 0
+    /// The note of the message before, which is made durable while the next is under way.
+    var noting: Task<Void, Never>?
+    while let delivery = await next() {
+      if let session = held?.session, !session.takesAnother || count >= limits.messagesOfSession {
+        await held?.quit()
+        held = nil
+        walk.restart()
+      }
+      let attempt = await attempt(delivery, &held, &walk)
+      count = held == nil ? 0 : count + 1
+      await noting?.value
+      noting = Task { await self.note(attempt, of: delivery) }
+      if held == nil { walk.restart() }
+      if unreachable != nil { break }
+      wakeDecision()
+    }
+    await noting?.value
+    await held?.quit()
+    sessions -= 1
+    wakeDecision()
+  }
+
+  // MARK: One message
+
+  /// What became of each recipient, by position.
+  private typealias Attempt = [Int: (note: DeliveryNote?, isFinal: Bool)]
+
+  /// Tries the hosts until every recipient is decided, or there is no host left to ask.
+  private func attempt(
+    _ delivery: QueuedDelivery, _ held: inout OpenSession?, _ walk: inout any HostWalk
+  ) async -> Attempt {
+    var attempt: Attempt = [:]
+    var remaining = delivery.recipients
+    var staleSessions = 0
+    while !remaining.isEmpty {
+      if held == nil { held = await walk.next() }
+      guard var current = held else {
+        // Nobody left to ask. What a host has said of a recipient counts more than that the next is not there.
+        let note = walk.lastFailure ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host answers")
+        for recipient in remaining where attempt[recipient.position] == nil {
+          attempt[recipient.position] = (note, note.status.category == 5)
+        }
+        if !hasReached { unreachable = note }
+        break
+      }
+      hasReached = true
+      let result = await current.session.deliver(message(delivery.message, remaining))
+      held = result.failure == nil ? current : nil
+      if let failure = result.failure, failure.isStaleSession, staleSessions < 2 {
+        staleSessions += 1
+        walk.restart()
+        continue
+      }
+      var unserved: [QueuedRecipient] = []
+      for (recipient, outcome) in zip(remaining, result.outcomes) {
+        switch outcome {
+        case .delivered(let reply):
+          log(delivery, recipient, current, "sent", "\(reply)")
+          attempt[recipient.position] = (relayed(recipient, reply, current, result.passedOnDSN), true)
+        case .permanent(let problem):
+          log(delivery, recipient, current, "bounced", "\(problem)")
+          attempt[recipient.position] = (DeliveryNote(.failed, problem, host: current.host), true)
+        case .temporary(let problem):
+          log(delivery, recipient, current, "deferred", "\(problem)")
+          attempt[recipient.position] = (DeliveryNote(.delayed, problem, host: current.host), false)
+          if problem.triesNextHost { unserved.append(recipient) }
+        }
+      }
+      if !unserved.isEmpty, held != nil {
+        await held?.quit()
+        held = nil
+      }
+      remaining = unserved
+    }
+    return attempt
+  }
+
+  private func message(_ message: QueuedMessage, _ recipients: [QueuedRecipient]) -> OutboundMessage {
+    let parameters = (try? MailParameters(written: message.parameters.utf8)) ?? MailParameters()
+    let (store, content) = (store, message.content)
+    return OutboundMessage(
+      sender: message.sender.map { .mailbox($0) } ?? .null, parameters: parameters,
+      recipients: recipients.map {
+        OutboundRecipient(
+          $0.address, parameters: (try? RecipientParameters(written: $0.parameters.utf8)) ?? RecipientParameters())
+      },
+      content: MessageContent(
+        size: content.size, body: parameters.body ?? .sevenBit, hasUTF8Header: parameters.usesUTF8,
+        read: { range in try await store.read(content, range: range) }))
+  }
+
+  /// A report that it was handed to somebody who sends none.  RFC 3461 §5.2.2.
+  private func relayed(
+    _ recipient: QueuedRecipient, _ reply: SMTPReply, _ open: OpenSession, _ passedOnDSN: Bool
+  ) -> DeliveryNote? {
+    guard !passedOnDSN, recipient.notify?.contains(.success) == true else { return nil }
+    return DeliveryNote(.relayed, EnhancedStatus(2, 0, 0), host: open.host, reply: "\(reply)")
+  }
+
+  // MARK: Noting
+
+  private func note(_ attempt: Attempt, of delivery: QueuedDelivery) async {
+    let now = clock.now()
+    var progress = QueueProgress()
+    for recipient in delivery.recipients {
+      guard let (note, isFinal) = attempt[recipient.position] else { continue }
+      progress.outcomes.append(
+        (
+          QueuedRecipientID(message: delivery.message.id, position: recipient.position),
+          outcome(note, isFinal, recipient, delivery.message, now)
+        ))
+    }
+    do throws(StoreError) {
+      try await store.note(progress)
+      taken.remove(delivery.message.id)
+    } catch {
+      // It stays among the taken, so that it is not sent again before the next start.
+      logger.error(
+        "queue_not_noted", metadata: ["queue_id": "\(delivery.message.id.rawValue)", "error": "\(error)"])
+    }
+  }
+
+  private func outcome(
+    _ note: DeliveryNote?, _ isFinal: Bool, _ recipient: QueuedRecipient, _ message: QueuedMessage, _ now: Timestamp
+  ) -> QueuedOutcome {
+    guard let note else { return .done }
+    guard isFinal else {
+      return .retry(at: now.advanced(by: pause(after: recipient.attempts + 1)), result: note.encoded)
+    }
+    guard message.sender != nil, recipient.wants(note.action) else { return .done }
+    return .report(at: now.advanced(by: QueueRunner.reportDelay), result: note.encoded)
+  }
+
+  /// The destination takes no mail, and will not.
+  private func giveBack(_ note: DeliveryNote) async {
+    while let delivery = await next() {
+      var attempt: Attempt = [:]
+      for recipient in delivery.recipients {
+        attempt[recipient.position] = (note, true)
+        log(delivery, recipient, nil, "bounced", note.explanation ?? "")
+      }
+      await self.note(attempt, of: delivery)
+    }
+    hasReached = true
+  }
+
+  /// It is not known where its mail goes. One message notes why; the others wait with it.
+  private func putOff(_ note: DeliveryNote) async {
+    unreachable = note
+    guard let delivery = waiting.first else { return }
+    var attempt: Attempt = [:]
+    for recipient in delivery.recipients {
+      attempt[recipient.position] = (note, false)
+      log(delivery, recipient, nil, "deferred", note.explanation ?? "")
+    }
+    await self.note(attempt, of: delivery)
+  }
+
+  private func log(
+    _ delivery: QueuedDelivery, _ recipient: QueuedRecipient, _ open: OpenSession?, _ status: String, _ reason: String
+  ) {
+    let delay = Double(clock.now().microseconds - delivery.message.created.microseconds) / 1e6
+    var metadata: Logger.Metadata = [
+      "queue_id": "\(delivery.message.id.rawValue)", "from": "\(delivery.message.sender.map { "\($0)" } ?? "")",
+      "to": "\(recipient.address)", "relay": "\(open?.host ?? "none")", "delay": "\((delay * 100).rounded() / 100)",
+      "status": "\(status)", "reply": "\(reason)",
+    ]
+    if let open { metadata["tls"] = "\(open.session.security)" }
+    logger.log(level: status == "sent" ? .info : .notice, "delivery", metadata: metadata)
+  }
+}
+
+extension OpenSession {
+  fileprivate mutating func quit() async { await session.quit() }
+}
+
+extension DeliveryNote {
+  init(_ action: ReportAction, _ problem: DeliveryProblem, host: String) {
+    self.init(
+      action, problem.status, host: host, reply: problem.reply.map { "\($0)" }, explanation: problem.description)
+  }
+}
+
+extension QueuedRecipient {
+  /// NOTIFY; nil where the sender has not said.
+  var notify: NotifyConditions? { (try? RecipientParameters(written: parameters.utf8))?.notify }
+
+  /// Whether its sender wants to hear of it.  RFC 3461 §4.1: without NOTIFY of failures, and of delays where we please.
+  func wants(_ action: ReportAction) -> Bool {
+    switch action {
+    case .failed: notify?.contains(.failure) ?? true
+    case .delayed: notify?.contains(.delay) ?? true
+    case .delivered, .relayed, .expanded: notify?.contains(.success) ?? false
+    }
+  }
+}

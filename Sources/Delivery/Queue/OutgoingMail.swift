@@ -1,0 +1,79 @@
+import Bytes
+package import MailStore
+package import MessageFormat
+package import SMTP
+
+/// Makes of an accepted message what goes into the queue.
+package struct OutgoingMail: Sendable {
+  private let schedule: RetrySchedule
+  private let rewriting: SenderRewriting?
+  private let clock: WallClock
+
+  /// - Parameter rewriting: nil: forwarded messages keep their senders, whatever SPF says to it.
+  package init(schedule: RetrySchedule, rewriting: SenderRewriting?, clock: WallClock) {
+    self.schedule = schedule
+    self.rewriting = rewriting
+    self.clock = clock
+  }
+
+  /// One message for those whom the client has named itself, and one for each alias that leads on, with the mark by which
+  /// a circle is known (`Delivered-To`).
+  /// - Parameters:
+  ///   - account: who submits it; nil for mail that comes from elsewhere.
+  ///   - isLocal: whether a domain is ours.
+  package func messages(
+    for recipients: [AcceptedRecipient], from sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters,
+    received: ReceivedField, isLocal: (Domain) -> Bool
+  ) -> [NewQueuedMessage] {
+    var received = received
+    // RFC 5321 §7.2: naming one of several would tell the others of it.
+    received.recipient = recipients.count == 1 ? recipients[0].address : nil
+    let trace = received.encoded()
+    let now = clock.now()
+    var messages: [NewQueuedMessage] = []
+    let direct = recipients.filter(\.isDirect)
+    if !direct.isEmpty {
+      messages.append(
+        NewQueuedMessage(
+          sender: sender, account: account, parameters, prefix: trace,
+          recipients: direct.map { ($0.address, $0.parameters) }, schedule, now: now))
+    }
+    for recipient in recipients where !recipient.isDirect && !recipient.elsewhere.isEmpty {
+      var prefix: [UInt8] = []
+      prefix.append(literal: "Delivered-To: ")
+      prefix.append(text: recipient.address.description)
+      prefix.append(literal: "\r\n")
+      // A sender of ours may come from here; anybody else's domain knows nothing of us.
+      let forwarded = sender.map { isLocal($0.domain) ? $0 : rewriting?.rewrite($0, at: now) ?? $0 }
+      messages.append(
+        NewQueuedMessage(
+          sender: forwarded, account: account, parameters, prefix: prefix + trace,
+          recipients: recipient.elsewhere.map { ($0, recipient.parameters) }, schedule, now: now))
+    }
+    return messages
+  }
+}
+
+extension NewQueuedMessage {
+  init(
+    sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters, prefix: [UInt8],
+    recipients: [(EmailAddress, RecipientParameters?)], _ schedule: RetrySchedule, now: Timestamp
+  ) {
+    var parameters = parameters
+    // Of the octets as they came in.
+    parameters.size = nil
+    var mail: [UInt8] = []
+    parameters.append(to: &mail)
+    self.init(
+      sender: sender, account: account, parameters: String(decoding: mail, as: UTF8.self), prefix: prefix,
+      notBefore: now, expires: now.advanced(by: schedule.givesUpAfter),
+      warns: schedule.warnsAfter.map { now.advanced(by: $0) },
+      recipients: recipients.map { address, parameters in
+        var rcpt: [UInt8] = []
+        parameters?.append(to: &rcpt, isUTF8: true)
+        return NewQueuedRecipient(
+          address: address, destination: address.domain.text.lowercased(),
+          parameters: String(decoding: rcpt, as: UTF8.self))
+      })
+  }
+}

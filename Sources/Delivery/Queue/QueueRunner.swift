@@ -1,0 +1,154 @@
+package import Logging
+package import MailStore
+package import MessageFormat
+import SMTP
+
+/// Sees to it that everything in the queue has its turn: destinations that are due, reports, warnings, and what is given
+/// up. Keeps nothing in memory but what it works on.
+package actor QueueRunner {
+  /// Failures of one message are reported together; where some of its recipients take longer, after this.
+  static let reportDelay = Duration.seconds(60)
+
+  private let store: MailStore
+  private let transport: any MailTransport
+  private let reporter: DeliveryReporter
+  private let schedule: RetrySchedule
+  private let limits: QueueLimits
+  private let clock: WallClock
+  private let logger: Logger
+
+  private var active: [String: Task<Void, Never>] = [:]
+  private var activeUnreachable: Set<String> = []
+  private let events: AsyncStream<Void>
+  private nonisolated let signal: AsyncStream<Void>.Continuation
+
+  /// Nobody counts on the machine's clock to go on evenly.
+  private static let longestSleep = Duration.seconds(60)
+  private static let sweepLimit = 100
+
+  package init(
+    store: MailStore, transport: any MailTransport, reporter: DeliveryReporter, schedule: RetrySchedule = RetrySchedule(),
+    limits: QueueLimits = QueueLimits(), clock: WallClock, logger: Logger
+  ) {
+    self.store = store
+    self.transport = transport
+    self.reporter = reporter
+    self.schedule = schedule
+    self.limits = limits
+    self.clock = clock
+    self.logger = logger
+    (events, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+  }
+
+  /// Something may be due.
+  package nonisolated func wake() { signal.yield() }
+
+  /// Until the task is cancelled; returns when what is under way has ended.
+  package func run() async {
+    store.watchQueue { [signal] in signal.yield() }
+    wake()
+    await withDiscardingTaskGroup { group in
+      for await _ in events {
+        if Task.isCancelled { break }
+        await sweep()
+        await startDestinations(in: &group)
+        let pause = await pause()
+        group.addTask { [signal] in
+          if (try? await Task.sleep(for: pause)) != nil { signal.yield() }
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  private func pause() async -> Duration {
+    let now = clock.now()
+    guard let next = (try? await store.nextQueueEvent(after: now)) ?? nil else { return Self.longestSleep }
+    let pause = Duration.microseconds(next.microseconds - now.microseconds)
+    return min(max(pause, .milliseconds(1)), Self.longestSleep)
+  }
+
+  // MARK: Destinations
+
+  private func startDestinations(in group: inout DiscardingTaskGroup) async {
+    await start(reachable: true, limits.destinations - active.count, in: &group)
+    let room = min(limits.destinations - active.count, limits.unreachableDestinations - activeUnreachable.count)
+    await start(reachable: false, room, in: &group)
+  }
+
+  private func start(reachable: Bool, _ room: Int, in group: inout DiscardingTaskGroup) async {
+    guard room > 0, !Task.isCancelled else { return }
+    let due: [QueuedDestination]
+    do throws(StoreError) {
+      due = try await store.dueDestinations(
+        reachable: reachable, at: clock.now(), without: Set(active.keys), limit: room)
+    } catch {
+      if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
+      return
+    }
+    for destination in due {
+      let queue = DestinationQueue(
+        destination, store: store, transport: transport, schedule: schedule, limits: limits, clock: clock,
+        logger: logger)
+      let task = Task { await queue.run() }
+      active[destination.name] = task
+      if !reachable { activeUnreachable.insert(destination.name) }
+      group.addTask {
+        await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+        await self.ended(destination.name)
+      }
+    }
+  }
+
+  private func ended(_ destination: String) {
+    active[destination] = nil
+    activeUnreachable.remove(destination)
+    wake()
+  }
+
+  // MARK: Reports
+
+  private func sweep() async {
+    do throws(StoreError) {
+      let now = clock.now()
+      for delivery in try await store.expiredMessages(at: now, limit: Self.sweepLimit) { try await expire(delivery) }
+      let reports = try await store.dueReports(at: clock.now(), limit: Self.sweepLimit)
+      for delivery in reports { try await reporter.report(delivery) }
+      let late = try await store.lateMessages(at: now, limit: Self.sweepLimit)
+      for delivery in late { try await reporter.warn(delivery) }
+      // There may be more.
+      if reports.count == Self.sweepLimit || late.count == Self.sweepLimit { wake() }
+    } catch {
+      if error != .closed { logger.error("queue_reports_failed", metadata: ["error": "\(error)"]) }
+    }
+  }
+
+  /// Gives up what waits, unless it is just being tried.
+  private func expire(_ delivery: QueuedDelivery) async throws(StoreError) {
+    var progress = QueueProgress()
+    for recipient in delivery.recipients where active[recipient.destination] == nil {
+      var note = DeliveryNote(decoding: recipient.result)
+      if note == nil, let destination = try await store.queuedDestination(recipient.destination) {
+        note = DeliveryNote(decoding: destination.result)
+      }
+      var final = note ?? DeliveryNote(.failed, EnhancedStatus(4, 4, 7))
+      final.action = .failed
+      final.status = EnhancedStatus(5, 4, 7)
+      let text = "it could not be delivered in time"
+      final.explanation = final.explanation.map { "\(text); the last time: \($0)" } ?? text
+      logger.notice(
+        "delivery",
+        metadata: [
+          "queue_id": "\(delivery.message.id.rawValue)", "from": "\(delivery.message.sender.map { "\($0)" } ?? "")",
+          "to": "\(recipient.address)", "status": "expired", "reply": "\(final.explanation ?? "")",
+        ])
+      let isReported = delivery.message.sender != nil && recipient.wants(.failed)
+      progress.outcomes.append(
+        (
+          QueuedRecipientID(message: delivery.message.id, position: recipient.position),
+          isReported ? .report(at: clock.now(), result: final.encoded) : .done
+        ))
+    }
+    if !progress.outcomes.isEmpty { try await store.note(progress) }
+  }
+}

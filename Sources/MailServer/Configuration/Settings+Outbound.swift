@@ -1,0 +1,137 @@
+import DNS
+import MessageFormat
+import Networking
+
+extension Settings {
+  /// How mail goes to other servers.
+  static let outbound: [Setting] = [
+    Setting(
+      path: "outbound.enabled",
+      about: ["Send mail to other servers. Without, submission takes mail for addresses here only."],
+      example: "true",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.isEnabled = try boolean(text)
+      },
+      values: { [String($0.outbound.isEnabled)] }),
+    Setting(
+      path: "outbound.smarthost",
+      about: [
+        "Hand all of it to this server, for those whose port 25 is closed: smtps://user@mail.example.net (TLS from the",
+        "start, port 465) or smtp://user@mail.example.net:587 (STARTTLS). Its certificate must be good.",
+      ],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        if text.isEmpty { return configuration.outbound.smarthost = nil }
+        guard let smarthost = SmarthostAddress(text) else {
+          throw EntryProblem(expected: "smtps://user@host or smtp://user@host:587, not \(quoted(text))")
+        }
+        configuration.outbound.smarthost = smarthost
+      },
+      values: { [$0.outbound.smarthost.map { "\($0)" } ?? ""] }),
+    Setting(
+      path: "outbound.smarthost_password",
+      about: ["Its password; better in a file: MARTLET_OUTBOUND_SMARTHOST_PASSWORD__FILE."],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.smarthostPassword = text.isEmpty ? nil : text
+      },
+      values: { [$0.outbound.smarthostPassword == nil ? "" : "<hidden>"] }),
+    Setting(
+      path: "outbound.resolver",
+      about: [
+        "Who answers questions about names: system (as /etc/resolv.conf has it), recursive (nobody in between), or addresses",
+        "separated by spaces. Signatures are checked here in any case.",
+      ],
+      example: "system",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        switch text {
+        case "system": configuration.outbound.resolver = .system
+        case "recursive": configuration.outbound.resolver = .recursion
+        default:
+          let servers = text.split(separator: " ").map(String.init)
+          guard !servers.isEmpty,
+            servers.allSatisfy({ IPAddress(String($0.prefix { $0 != "@" })) != nil })
+          else { throw EntryProblem(expected: "system, recursive or addresses, not \(quoted(text))") }
+          configuration.outbound.resolver = .forwarders(servers)
+        }
+      },
+      values: { configuration in
+        switch configuration.outbound.resolver {
+        case .system: ["system"]
+        case .recursion: ["recursive"]
+        case .forwarders(let servers): [servers.joined(separator: " ")]
+        }
+      }),
+    Setting(
+      path: "outbound.trust_anchors",
+      about: ["A file with the keys of the root zone, by which signed answers are known. Empty: nothing counts as signed."],
+      example: "/usr/share/dns/root.key",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.trustAnchors = text.isEmpty ? nil : text
+      },
+      values: { [$0.outbound.trustAnchors ?? ""] }),
+    Setting(
+      path: "outbound.name",
+      about: ["The name that other servers are greeted with, if it is not the hostname."],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.name = text.isEmpty ? nil : try domain(text, "a host name").text
+      },
+      values: { [$0.outbound.name ?? ""] }),
+    Setting(
+      path: "outbound.addresses",
+      about: ["Addresses of this machine to come from, at most one of each family, separated by spaces."],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        let addresses = text.split(separator: " ").map(String.init)
+        guard addresses.allSatisfy({ IPAddress($0) != nil }) else {
+          throw EntryProblem(expected: "IP addresses separated by spaces, not \(quoted(text))")
+        }
+        configuration.outbound.sources = addresses
+      },
+      values: { [$0.outbound.sources.joined(separator: " ")] }),
+    Setting(
+      path: "outbound.port",
+      about: ["The port of other servers. Only for trying things."],
+      example: "25",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.port = try number(text, 1...65_535)
+      },
+      values: { [String($0.outbound.port)] }),
+    Setting(
+      path: "outbound.first_retry",
+      about: ["After a failure that may pass it is tried again; each further pause is twice as long, up to 4 hours."],
+      example: "150s",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.firstRetry = try duration(text)
+      },
+      values: { ["\($0.outbound.firstRetry.components.seconds)s"] }),
+    Setting(
+      path: "outbound.warns_after",
+      about: ["When the sender is told that it takes longer."],
+      example: "4h",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.warnsAfter = try longDuration(text)
+      },
+      values: { [shownLongDuration($0.outbound.warnsAfter)] }),
+    Setting(
+      path: "outbound.gives_up_after",
+      about: ["When a message comes back to its sender."],
+      example: "5d",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.givesUpAfter = try longDuration(text)
+      },
+      values: { [shownLongDuration($0.outbound.givesUpAfter)] }),
+  ]
+}

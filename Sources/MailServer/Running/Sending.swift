@@ -1,0 +1,135 @@
+import Cryptography
+import DNS
+import Delivery
+import HTTPSClient
+import Logging
+import MailStore
+import MessageFormat
+import Networking
+import SMTPClient
+import Synchronization
+
+/// Everything that mail for other servers needs, from the resolver to the queue's runner.
+struct Sending: Sendable {
+  let outgoing: OutgoingMail
+  private let resolver: Resolver
+  private let runner: QueueRunner
+  private let task: Task<Void, Never>
+
+  static func start(
+    _ plan: ServerPlan, store: MailStore, router: Router, rewriting: SenderRewriting?, hostname: Domain, clock: WallClock,
+    output: LogOutput
+  ) throws(StartupError) -> Sending {
+    let configuration = plan.configuration.outbound
+    var settings = ResolverSettings(upstream: configuration.resolver)
+    settings.trustAnchorFile = configuration.trustAnchors
+    let resolver: Resolver
+    do throws(ResolverSetupError) {
+      resolver = try Resolver(settings)
+    } catch {
+      throw StartupError("outbound.resolver: \(error)")
+    }
+    var schedule = RetrySchedule()
+    schedule.firstPause = configuration.firstRetry
+    schedule.givesUpAfter = configuration.givesUpAfter
+    schedule.warnsAfter = configuration.warnsAfter
+    let runner = QueueRunner(
+      store: store, transport: try transport(plan, resolver, store, clock, output),
+      reporter: DeliveryReporter(
+        store: store, router: router, hostname: hostname, schedule: schedule, clock: clock,
+        logger: output.logger("delivery")),
+      schedule: schedule, clock: clock, logger: output.logger("delivery"))
+    return Sending(
+      outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, clock: clock), resolver: resolver,
+      runner: runner, task: Task { await runner.run() })
+  }
+
+  /// Whatever is under way is given up, and is due again at the next start.
+  func stop() async {
+    task.cancel()
+    runner.wake()
+    await task.value
+    await resolver.close()
+  }
+
+  private static func transport(
+    _ plan: ServerPlan, _ resolver: Resolver, _ store: MailStore, _ clock: WallClock, _ output: LogOutput
+  ) throws(StartupError) -> any MailTransport {
+    let configuration = plan.configuration.outbound
+    var settings = OutboundSettings(name: configuration.name ?? plan.hostname)
+    settings.port = UInt16(clamping: configuration.port)
+    settings.sources = configuration.sources.compactMap { IPAddress($0) }
+    settings.trace = trace(output)
+    if let smarthost = configuration.smarthost {
+      let credentials: Credentials?
+      switch (smarthost.user, configuration.smarthostPassword) {
+      case (let user?, let password?): credentials = Credentials(user: user, password: password)
+      case (nil, nil): credentials = nil
+      case (_?, nil): throw StartupError("outbound.smarthost names a user: outbound.smarthost_password is missing")
+      case (nil, _?): throw StartupError("outbound.smarthost_password: outbound.smarthost names no user")
+      }
+      return SmarthostTransport(
+        SmarthostTransport.Smarthost(
+          host: smarthost.host, port: smarthost.port, encryption: smarthost.isImplicitTLS ? .implicit : .startTLS,
+          credentials: credentials), resolver: resolver, settings: settings)
+    }
+    let policies = PolicyDiscovery(
+      resolver: resolver, source: HTTPSPolicySource(client: HTTPSClient(), resolver: resolver),
+      keeper: StoredPolicies(store: store), clock: clock)
+    return ExchangerTransport(
+      resolver: resolver, ownNames: Set([DomainName(plan.hostname)].compactMap { $0 }), policies: policies,
+      settings: settings)
+  }
+
+  private static func trace(_ output: LogOutput) -> @Sendable (String, TraceDirection, [UInt8]) -> Void {
+    let traces = Mutex<[String: ProtocolTrace]>([:])
+    let logger = output.logger("trace")
+    return { connection, direction, bytes in
+      guard output.level == .trace else { return }
+      let lines = traces.withLock { traces in
+        if traces.count > 1_000 { traces.removeAll() }
+        return traces[connection, default: ProtocolTrace(.smtp, as: .client)].lines(direction, bytes)
+      }
+      for line in lines {
+        logger.trace(
+          "trace",
+          metadata: [
+            "conn": "\(connection)", "protocol": "smtp-out",
+            "from": direction == .received ? "server" : "client", "line": "\(line)",
+          ])
+      }
+    }
+  }
+}
+
+/// Addresses of ours for the senders of what is forwarded. The secret is made at the first start: by it we know what we
+/// have rewritten.
+func senderRewriting(_ plan: ServerPlan, _ store: MailStore) throws(StartupError) -> SenderRewriting? {
+  guard let domain = plan.configuration.domain ?? store.directory.domains.first else { return nil }
+  let path = "\(plan.configuration.dataDirectory)/srs.key"
+  do throws(FileProblem) {
+    if let known = try? readFileBytes(path, limit: 1_024), known.count >= 32 {
+      return SenderRewriting(domain: domain, secrets: [known])
+    }
+    let secret = randomBytes(32)
+    try writeFileBytes(secret, to: path, mode: 0o600)
+    return SenderRewriting(domain: domain, secrets: [secret])
+  } catch {
+    throw StartupError("\(error)")
+  }
+}
+
+/// MTA-STS policies, kept in the store.
+private struct StoredPolicies: PolicyKeeping {
+  let store: MailStore
+
+  func policy(of domain: DomainName) async -> KeptPolicy? {
+    guard let kept = (try? await store.transportPolicy(of: domain.text)) ?? nil else { return nil }
+    return try? KeptPolicy(id: kept.id, text: kept.text, fetched: kept.fetched)
+  }
+
+  func keep(_ policy: KeptPolicy, of domain: DomainName) async {
+    try? await store.setTransportPolicy(
+      TransportPolicy(id: policy.id, text: policy.text, fetched: policy.fetched), of: domain.text)
+  }
+}

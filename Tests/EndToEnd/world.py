@@ -1,0 +1,165 @@
+"""Other people's servers, scripted: DNS and SMTP on addresses of this machine."""
+import queue
+import re
+import socket
+import struct
+import threading
+import time
+
+from harness import Failure
+
+
+class DNS:
+    """Answers for what it was told: `zone[name] = {"MX": [(10, host)], "A": [address]}`; everything else is not there."""
+
+    types = {1: "A", 15: "MX", 16: "TXT", 28: "AAAA"}
+
+    def __init__(self):
+        self.zone = {}
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1@{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                query, peer = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            try:
+                self.socket.sendto(self.answer(query), peer)
+            except (IndexError, struct.error):
+                pass
+
+    def answer(self, query):
+        position, labels = 12, []
+        while query[position]:
+            labels.append(query[position + 1:position + 1 + query[position]].decode())
+            position += 1 + query[position]
+        name = ".".join(labels).lower()
+        kind = self.types.get(struct.unpack(">H", query[position + 1:position + 3])[0])
+        records = self.zone.get(name, {})
+        answers = b"".join(
+            b"\xc0\x0c" + query[position + 1:position + 5] + struct.pack(">IH", 1, len(data)) + data
+            for data in (self.data(kind, value) for value in records.get(kind, [])))
+        code = 0x8580 | (0 if name in self.zone or any(known.endswith("." + name) for known in self.zone) else 3)
+        return query[:2] + struct.pack(">HHHHH", code, 1, len(records.get(kind, [])), 0, 0) + query[12:position + 5] + answers
+
+    def data(self, kind, value):
+        if kind == "A":
+            return socket.inet_aton(value)
+        if kind == "MX":
+            return struct.pack(">H", value[0]) + self.name(value[1])
+        return bytes([len(value)]) + value.encode()
+
+    @staticmethod
+    def name(text):
+        return b"".join(bytes([len(label)]) + label.encode() for label in text.strip(".").split(".") if label) + b"\0"
+
+    def close(self):
+        self.socket.close()
+
+
+class Peer:
+    """A mail server at an address of its own. `replies[verb]` is what it says to that verb, one after the other, the last
+    for ever; a function is called with the connection and ends it. What arrived is in `mails`."""
+
+    def __init__(self, address, port, extensions=(), **replies):
+        self.extensions = extensions
+        self.replies = {verb: list(said) if isinstance(said, (list, tuple)) else [said] for verb, said in replies.items()}
+        self.mails = queue.Queue()
+        self.count = 0
+        self.connections = 0
+        self.listener = socket.create_server((address, port), backlog=200)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def reply(self, verb, usual):
+        said = self.replies.get(verb, [usual])
+        return said.pop(0) if len(said) > 1 else said[0]
+
+    def talk(self, connection):
+        try:
+            with connection, connection.makefile("rb") as lines:
+                def say(verb, usual):
+                    said = self.reply(verb, usual)
+                    if callable(said):
+                        said(connection)
+                        raise ConnectionError
+                    connection.sendall(said.encode() + b"\r\n")
+                    return said
+                if not say("greeting", "220 peer.zz ESMTP").startswith("2"):
+                    return
+                sender, recipients = None, []
+                for line in lines:
+                    verb = line.split()[0].upper().decode() if line.split() else ""
+                    if verb == "EHLO":
+                        words = ["peer.zz", *self.extensions]
+                        say("EHLO", "\r\n".join(f"250{'-' if word is not words[-1] else ' '}{word}" for word in words))
+                    elif verb == "MAIL":
+                        if say("MAIL", "250 ok").startswith("2"):
+                            sender, recipients = re.search(rb"<(.*?)>", line)[1].decode(), []
+                    elif verb == "RCPT":
+                        if say("RCPT", "250 ok").startswith("2"):
+                            recipients.append(re.search(rb"<(.*?)>", line)[1].decode())
+                    elif verb == "DATA":
+                        if not say("DATA", "354 go ahead").startswith("3"):
+                            continue
+                        body = []
+                        for part in lines:
+                            if part == b".\r\n":
+                                break
+                            body.append(part[1:] if part.startswith(b".") else part)
+                        if say("message", "250 taken").startswith("2"):
+                            self.count += 1
+                            self.mails.put((sender, recipients, b"".join(body)))
+                    elif verb == "QUIT":
+                        say("QUIT", "221 bye")
+                        return
+                    else:
+                        say(verb, "250 ok" if verb in ("RSET", "NOOP") else "500 what?")
+        except (OSError, ValueError):
+            pass
+
+    def mail(self, seconds=20):
+        """The next one: sender, recipients, octets."""
+        try:
+            return self.mails.get(timeout=seconds)
+        except queue.Empty:
+            raise Failure(f"no mail arrived within {seconds} s")
+
+    def close(self):
+        self.listener.close()
+
+
+def hang(connection):
+    """Says nothing until the other side goes away."""
+    connection.settimeout(120)
+    while connection.recv(65536):
+        pass
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def until(truth, what, seconds=20):
+    """Waits for something that nobody tells of."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = truth()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise Failure(f"not within {seconds} s: {what}")
