@@ -69,6 +69,8 @@ let package = Package(
       "MailStore",
       ["Bytes", "MessageFormat", "SQLite", log, metrics, .product(name: "DequeModule", package: "swift-collections")]),
 
+    target("MailTransfer", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore"]),
+
     // act, judge
     target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
     target("SMTPClient", ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"]),
@@ -106,8 +108,8 @@ let package = Package(
     target(
       "MailServer",
       [
-        "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
-        "SMTPServer", "IMAPServer", "POP3Server", log, metrics,
+        "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "MailTransfer", "Authentication",
+        "Delivery", "SMTPServer", "IMAPServer", "POP3Server", log, metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
@@ -119,7 +121,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "MailServer", "MailStore", "MessageFormat", log,
+        "MailServer", "MailStore", "MailTransfer", "MessageFormat", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -133,6 +135,7 @@ let package = Package(
     tests("MailServer", ["MailStore", "MessageFormat", "Networking", log, metrics]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
     tests("MailStore", ["Bytes", "MessageFormat", "SQLite", metrics], exclude: ["Stores"]),
+    tests("MailTransfer", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "Networking", log]),
   ]
 )
 
@@ -142,7 +145,8 @@ if Context.environment["MARTLET_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication",
+        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "MailStore", "MailTransfer",
+        "Authentication",
         "SMTPServer", "IMAPServer", "POP3Server",
       ],
       path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))

@@ -7,7 +7,8 @@ struct Martlet: AsyncParsableCommand {
     commandName: "martlet", abstract: "An all-in-one mail server: SMTP, IMAP and POP3 over one store.",
     version: martletVersion,
     subcommands: [
-      Serve.self, Dev.self, DomainCommand.self, AccountCommand.self, AliasCommand.self, MessageCommand.self, StoreCommand.self,
+      Serve.self, Dev.self, DomainCommand.self, AccountCommand.self, AliasCommand.self, MessageCommand.self,
+      StoreCommand.self, Import.self, Export.self,
       ConfigCommand.self, Healthcheck.self, Version.self,
     ])
 }

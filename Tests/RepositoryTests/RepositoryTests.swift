@@ -14,6 +14,7 @@ import Testing
     "SMTP": ["Bytes", "MessageFormat"],
     "DKIM": ["Bytes", "Cryptography", "MessageFormat"],
     "MailStore": ["Bytes", "MessageFormat", "SQLite"],
+    "MailTransfer": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
     "SMTPClient": ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"],
     "Delivery": ["Bytes", "Cryptography", "MessageFormat", "MailStore", "SMTP"],
@@ -23,10 +24,10 @@ import Testing
     "IMAPServer": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "POP3Server": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "MailServer": [
-      "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery", "SMTPServer",
-      "IMAPServer", "POP3Server",
+      "Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "MailTransfer", "Authentication", "Delivery",
+      "SMTPServer", "IMAPServer", "POP3Server",
     ],
-    "martlet": ["MailServer", "MailStore", "MessageFormat"],
+    "martlet": ["MailServer", "MailStore", "MailTransfer", "MessageFormat"],
     "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer"],
   ]
 
