@@ -146,8 +146,7 @@ if Context.environment["MARTLET_FUZZ"] != nil {
       name: "Fuzz",
       dependencies: [
         "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "MailStore", "MailTransfer",
-        "Authentication",
-        "SMTPServer", "IMAPServer", "POP3Server",
+        "Authentication", "SMTPServer", "IMAPServer", "POP3Server",
       ],
       path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))
 }

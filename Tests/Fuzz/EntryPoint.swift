@@ -11,6 +11,7 @@ struct EntryPoint: Sendable {
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
     .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .smtpReply, .smtpEncoding, .imapCommand,
     .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage,
+    .imapResponse, .mbox, .maildir, .transferFrame,
   ]
 }
 
