@@ -171,7 +171,7 @@ private struct Importer<Source: MessageSource> {
     for message in news where message.octets > messageSize {
       report.note("\(source.label(of: message)): \(tooLarge(messageSize))", in: route.source.name)
     }
-    if !plan.isRehearsal { try await source.request(wanted) }
+    if !plan.isRehearsal { try await source.request(wanted, for: sink) }
     return Window(messages: messages, wanted: wanted, known: messages.count - news.count)
   }
 

@@ -69,7 +69,8 @@ protocol MessageSource: AnyObject {
   func nextWindow() async throws(TransferError) -> [SourceMessage<Place>]?
   /// What a person calls it: a path, a UID.
   func label(of message: SourceMessage<Place>) -> String
-  func request(_ wanted: [SourceMessage<Place>]) async throws(TransferError)
+  /// - Parameter sink: takes what comes of them from now on.
+  func request(_ wanted: [SourceMessage<Place>], for sink: ImportSink) async throws(TransferError)
   /// Sends the messages that were requested in one call.
   func send(_ wanted: [SourceMessage<Place>], to sink: ImportSink) async throws(TransferError)
   /// After `sourceLost`: connects again, or throws what is final.
@@ -79,7 +80,7 @@ protocol MessageSource: AnyObject {
 }
 
 extension MessageSource {
-  func request(_ wanted: [SourceMessage<Place>]) async throws(TransferError) {}
+  func request(_ wanted: [SourceMessage<Place>], for sink: ImportSink) async throws(TransferError) {}
   func recover() async throws(TransferError) { throw .source("the source is gone") }
   func close() async {}
 }

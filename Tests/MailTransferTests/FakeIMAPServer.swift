@@ -67,15 +67,23 @@ final class FakeIMAPServer: Sendable {
     while true {
       switch connection.received.takeLine(limit: 1 << 20, ending: .crlf) {
       case .line(let bytes):
-        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 1)
-        guard words.count == 2 else { return }
-        let answer = state.withLock { state in
-          state.commands.append(String(words[1]))
-          return Self.answer(String(words[1]), tag: String(words[0]), &selected, &state)
+        var lines = [String(decoding: bytes, as: UTF8.self)]
+        while case .line(let more) = connection.received.takeLine(limit: 1 << 20, ending: .crlf) {
+          lines.append(String(decoding: more, as: UTF8.self))
         }
-        guard let answer else { return connection.close(.abruptly) }
-        try? await connection.send(Array(answer.utf8))
-        if words[1] == "LOGOUT" { return }
+        // Commands for bodies that come together are answered in any order, as RFC 9051 §5.5 allows.
+        let bodies = lines.filter { $0.contains("BODY.PEEK") }
+        for line in lines.filter({ !$0.contains("BODY.PEEK") }) + bodies.reversed() {
+          let words = line.split(separator: " ", maxSplits: 1)
+          guard words.count == 2 else { return }
+          let answer = state.withLock { state in
+            state.commands.append(String(words[1]))
+            return Self.answer(String(words[1]), tag: String(words[0]), &selected, &state)
+          }
+          guard let answer else { return connection.close(.abruptly) }
+          try? await connection.send(Array(answer.utf8))
+          if words[1] == "LOGOUT" { return }
+        }
       case .tooLong: return
       case .needsMore:
         guard case .bytes = await connection.waitForInput(timeout: .seconds(20)) else { return }

@@ -118,6 +118,19 @@ struct IMAPImportTests {
     }
   }
 
+  @Test func `UIDs are kept by a server that answers commands out of turn`() async throws {
+    var state = FakeIMAPServer.State()
+    state.mailboxes["INBOX"] = messages(1...2_600)
+    try await FakeIMAPServer.with(state) { server in
+      try await TransferFixture.with { fixture in
+        let report = try await fixture.importMail(try source(server))
+        #expect(report.imported == 2_600 && report.mailboxes[0].keepsUIDs)
+        let index = try await fixture.store.index(of: try #require(try await fixture.mailbox("INBOX")).id)
+        #expect(index.uids.map(\.rawValue) == Array(1...2_600))
+      }
+    }
+  }
+
   @Test func `a server that stays away is given up in words, and the next run goes on`() async throws {
     var state = FakeIMAPServer.State()
     state.mailboxes["INBOX"] = messages(1...10)

@@ -5,7 +5,8 @@ import MessageFormat
 ///
 /// The mailbox's UIDs are asked for once; then facts of some hundred messages at a time, and the bodies of those that
 /// are wanted. The facts of the next window are always asked for before the bodies of this one are read, so that the
-/// server has something to do while an answer travels.
+/// server has something to do while an answer travels. Bodies are asked for by one command after the other: servers
+/// (Dovecot) answer several of them in turns, and messages that do not come in the order of their UIDs lose these.
 final class IMAPSource: MessageSource {
   /// A message's UID.
   typealias Place = UInt32
@@ -22,8 +23,12 @@ final class IMAPSource: MessageSource {
   private var isGmailArchive = false
   private var facts: [UInt32: FetchedMessage] = [:]
   private var asked: [(tag: String, uids: ArraySlice<UInt32>)] = []
-  /// Commands for bodies, window by window, in the order they were sent.
-  private var requested: [[String]] = []
+  /// Bodies that one command is to ask for, in order; and how many such commands each window takes.
+  private var waiting: [[UInt32]] = []
+  private var requested: [Int] = []
+  private var underWay: (tag: String, uids: [UInt32])?
+  /// Where bodies go, whatever else is waited for when they come.
+  private var sink: ImportSink?
   /// Messages whose bodies are to come.
   private var awaited: [UInt32: SourceMessage<UInt32>] = [:]
   private var isDone: [String: (IMAPResponse.Outcome, String)] = [:]
@@ -32,7 +37,7 @@ final class IMAPSource: MessageSource {
   /// Seconds to wait before each attempt to connect again; then it is given up.
   private static let pauses = [1, 2, 4, 8, 15, 30, 30, 30]
   /// Messages, and octets of them, that one command asks for: what has to be asked for again after a refusal.
-  private static let commandMessages = 50
+  private static let commandMessages = 250
   private static let commandOctets: Int64 = 4 << 20
 
   init(
@@ -102,7 +107,9 @@ final class IMAPSource: MessageSource {
     position = 0
     facts = [:]
     asked = []
+    waiting = []
     requested = []
+    underWay = nil
     awaited = [:]
     isDone = [:]
   }
@@ -132,7 +139,7 @@ final class IMAPSource: MessageSource {
     while !asked.isEmpty {
       try await askFacts()
       let (tag, window) = asked.removeFirst()
-      let (outcome, text) = try await completion(of: tag, to: nil)
+      let (outcome, text) = try await completion(of: tag)
       guard outcome == .ok else { throw .source("the server refuses to say what messages it has: \(text)") }
       var messages: [SourceMessage<UInt32>] = []
       for uid in window {
@@ -159,8 +166,9 @@ final class IMAPSource: MessageSource {
     return isGmailArchive && fact.labels.contains { !marks.contains($0.lowercased()) }
   }
 
-  func request(_ wanted: [SourceMessage<UInt32>]) async throws(TransferError) {
-    var tags: [String] = []
+  func request(_ wanted: [SourceMessage<UInt32>], for sink: ImportSink) async throws(TransferError) {
+    self.sink = sink
+    var groups: [[UInt32]] = []
     var group: [UInt32] = []
     var octets: Int64 = 0
     for message in wanted {
@@ -168,13 +176,22 @@ final class IMAPSource: MessageSource {
       group.append(message.place)
       octets += message.octets
       if group.count == Self.commandMessages || octets >= Self.commandOctets {
-        tags.append(try await askBodies(group[...]))
+        groups.append(group)
         group = []
         octets = 0
       }
     }
-    if !group.isEmpty { tags.append(try await askBodies(group[...])) }
-    requested.append(tags)
+    if !group.isEmpty { groups.append(group) }
+    waiting += groups
+    requested.append(groups.count)
+    try await askNext()
+  }
+
+  /// The next command for bodies, unless one is under way.
+  private func askNext() async throws(TransferError) {
+    guard underWay == nil, !waiting.isEmpty else { return }
+    let uids = waiting.removeFirst()
+    underWay = (try await askBodies(uids[...]), uids)
   }
 
   private func askBodies(_ uids: ArraySlice<UInt32>) async throws(TransferError) -> String {
@@ -183,25 +200,30 @@ final class IMAPSource: MessageSource {
 
   func send(_ wanted: [SourceMessage<UInt32>], to sink: ImportSink) async throws(TransferError) {
     guard !requested.isEmpty else { return }
-    var missing: [SourceMessage<UInt32>] = []
-    for tag in requested.removeFirst() { _ = try await completion(of: tag, to: sink) }
-    for message in wanted where awaited[message.place] != nil { missing.append(message) }
-    // One that the server cannot give may have cost those behind it too: they are asked for one by one.
-    for message in missing {
-      let (outcome, text) = try await completion(of: try await askBodies([message.place]), to: sink)
-      guard awaited.removeValue(forKey: message.place) != nil else { continue }
-      if outcome != .ok {
-        sink.note("\(label(of: message)): the server refuses: \(text)")
-      } else if try await isThere(message.place) {
-        sink.note("\(label(of: message)): the server has no octets for it")
-      }
+    for _ in 0..<requested.removeFirst() {
+      guard let (tag, uids) = underWay else { break }
+      _ = try await completion(of: tag)
+      // One that the server cannot give may have cost those behind it too: they are asked for one by one.
+      for uid in uids where awaited[uid] != nil { try await askAgain(uid, sink) }
+      underWay = nil
+      try await askNext()
+    }
+  }
+
+  private func askAgain(_ uid: UInt32, _ sink: ImportSink) async throws(TransferError) {
+    let (outcome, text) = try await completion(of: try await askBodies([uid]))
+    guard let message = awaited.removeValue(forKey: uid) else { return }
+    if outcome != .ok {
+      sink.note("\(label(of: message)): the server refuses: \(text)")
+    } else if try await isThere(uid) {
+      sink.note("\(label(of: message)): the server has no octets for it")
     }
   }
 
   /// False for a message that was expunged since it was listed.
   private func isThere(_ uid: UInt32) async throws(TransferError) -> Bool {
     facts[uid] = nil
-    _ = try await completion(of: try await connected().send("UID FETCH \(uid) (UID FLAGS)"), to: nil)
+    _ = try await completion(of: try await connected().send("UID FETCH \(uid) (UID FLAGS)"))
     return facts.removeValue(forKey: uid) != nil
   }
 
@@ -209,26 +231,25 @@ final class IMAPSource: MessageSource {
 
   /// Reads up to the end of a command. Whatever else comes is taken for what it is: facts, or a body on its way to the
   /// sink.
-  private func completion(of tag: String, to sink: ImportSink?) async throws(TransferError)
-    -> (IMAPResponse.Outcome, String)
-  {
+  private func completion(of tag: String) async throws(TransferError) -> (IMAPResponse.Outcome, String) {
     let client = try await connected()
     while true {
       if let done = isDone.removeValue(forKey: tag) { return done }
       var hasOctets = false
+      let sink = sink
       let response = try await client.next { (octets) async throws(TransferError) in
         hasOctets = true
         try await sink?.octets(octets)
       }
       switch response {
       case .tagged(let tag, let outcome, let status): isDone[tag] = (outcome, status.text)
-      case .fetched(let fetched): try await take(fetched, hasOctets: hasOctets, sink)
+      case .fetched(let fetched): try await take(fetched, hasOctets: hasOctets)
       default: break
       }
     }
   }
 
-  private func take(_ fetched: FetchedMessage, hasOctets: Bool, _ sink: ImportSink?) async throws(TransferError) {
+  private func take(_ fetched: FetchedMessage, hasOctets: Bool) async throws(TransferError) {
     guard let uid = fetched.uid, fetched.hasBody else {
       if hasOctets { try await sink?.abandon() }
       // Flags that another client has changed come without being asked for; those belong to the next run.
