@@ -82,6 +82,8 @@ let package = Package(
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
 
+    target("MailTransfer", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore"]),
+
     // act, judge
     target("Authentication", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL", log]),
     target("SMTPClient", ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"]),
@@ -123,8 +125,8 @@ let package = Package(
     target(
       "MailServer",
       [
-        "Bytes", "Cryptography", "Threads", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
-        "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", log, metrics,
+        "Bytes", "Cryptography", "Threads", "MessageFormat", "Networking", "MailStore", "MailTransfer", "Authentication",
+        "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", "DKIM", log, metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
@@ -136,7 +138,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "MailServer", "MailStore", "MessageFormat", log,
+        "MailServer", "MailStore", "MailTransfer", "MessageFormat", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -157,6 +159,7 @@ let package = Package(
     tests("MailServer", ["MailStore", "MessageFormat", "Networking", log, metrics]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
     tests("MailStore", ["Bytes", "MessageFormat", "SQLite", metrics], exclude: ["Stores"]),
+    tests("MailTransfer", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "Networking", log]),
   ]
 )
 
@@ -166,8 +169,8 @@ if Context.environment["MARTLET_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "DNS", "MailStore", "Authentication",
-        "Delivery", "SMTPServer", "IMAPServer", "POP3Server",
+        "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "SMTP", "DNS", "MailStore", "MailTransfer",
+        "Authentication", "Delivery", "SMTPServer", "IMAPServer", "POP3Server",
       ],
       path: "Tests/Fuzz", exclude: ["run", "Seeds"], swiftSettings: settings))
 }

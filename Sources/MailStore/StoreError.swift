@@ -28,3 +28,30 @@ package enum StoreError: Error, Hashable, Sendable {
   case corrupt(String)
   case closed
 }
+
+extension StoreError {
+  /// For a person at a terminal.
+  package var inWords: String {
+    switch self {
+    case .accountNotFound: "there is no such account"
+    case .domainNotFound: "there is no such domain"
+    case .addressNotFound: "there is no such address"
+    case .accountExists: "it is there already"
+    case .domainExists: "it is there already"
+    case .addressExists: "the address is taken"
+    case .mailboxNotFound: "there is no such mailbox"
+    case .mailboxNotSelectable: "the mailbox holds no messages"
+    case .messageNotFound: "the message is gone"
+    case .mailboxExists, .mailboxHasChildren, .mailboxIsInbox, .invalidMailboxName: "the mailbox cannot be changed so"
+    case .overQuota: "over quota"
+    case .tooManyMailboxes: "the account has too many mailboxes"
+    case .tooManyKeywords: "the message has keywords that cannot be kept"
+    case .locked: "another process holds the store"
+    case .newerSchema(let version): "the store was written by a newer version of martlet (schema \(version))"
+    case .deviceFull: "the device is full or reports errors"
+    case .inputOutput(let text): text
+    case .corrupt(let text): "the store is damaged: \(text) (see martlet store repair)"
+    case .closed: "the store is closed"
+    }
+  }
+}

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Logging
 import MailServer
+import MailStore
+import MailTransfer
 import MessageFormat
 
 #if canImport(Glibc)
@@ -31,19 +33,65 @@ struct AdministrativeOptions: ParsableArguments {
     _ work: (_ directory: String, Logger, ProgressBar) async -> AdministrativeReply
   ) async throws -> AdministrativeReply {
     let directory = try source.load().configuration.dataDirectory
-    let output = LogOutput(
-      writer: LogWriter(descriptor: STDERR_FILENO), format: .logfmt, level: .warning, clock: .system)
+    let output = Self.log()
     let bar = ProgressBar()
     let reply = await work(directory, output.logger("command"), bar)
     bar.end()
     output.close()
     if case .failed(let text) = reply {
-      if json { say(MartletJSON.failure(text)) }
-      complain(text)
+      complainOf(text)
       throw ExitCode.failed
     }
     if json { say(MartletJSON.text(of: reply)) } else { print(reply) }
     return reply
+  }
+
+  /// Has mail travel, with a progress bar; `body` is given what it needs for that.
+  func transfer<Report>(
+    _ body: (Transfer) async throws(TransferError) -> Report
+  ) async throws -> Report {
+    let configuration = try source.load().configuration
+    let output = Self.log()
+    let bar = ProgressBar()
+    defer {
+      bar.end()
+      output.close()
+    }
+    do throws(TransferError) {
+      return try await body(
+        Transfer(
+          directory: configuration.dataDirectory, messageSize: configuration.limits.messageSize,
+          logger: output.logger("command"), progress: bar.show))
+    } catch {
+      bar.end()
+      complainOf(error.description)
+      throw ExitCode.failed
+    }
+  }
+
+  struct Transfer {
+    var directory: String
+    /// Octets of one message.
+    var messageSize: Int
+    var logger: Logger
+    var progress: ProgressHandler
+  }
+
+  /// The reply, and not a word about it.
+  func quietly(_ operation: AdministrativeOperation) async throws -> AdministrativeReply {
+    let directory = try source.load().configuration.dataDirectory
+    let output = Self.log()
+    defer { output.close() }
+    return await administer(operation, dataDirectory: directory, clock: .system, logger: output.logger("command"))
+  }
+
+  func complainOf(_ text: String) {
+    if json { say(MartletJSON.failure(text)) }
+    complain(text)
+  }
+
+  private static func log() -> LogOutput {
+    LogOutput(writer: LogWriter(descriptor: STDERR_FILENO), format: .logfmt, level: .warning, clock: .system)
   }
 }
 
@@ -72,6 +120,7 @@ enum MartletJSON {
     case .messages(let list): json(list)
     case .undeleted(let report): json(report)
     case .queue(let list): json(list)
+    case .stream: json([String: String]())
     case .failed(let text): failure(text)
     }
   }
@@ -80,8 +129,8 @@ enum MartletJSON {
 /// Replies as a person reads them: one thing a line.
 func printReply(_ reply: AdministrativeReply) {
   switch reply {
-  // Shown while the operation runs, by the progress bar.
-  case .progress: break
+  // Shown while the operation runs, by the progress bar; and what only the commands for mail ask for.
+  case .progress, .stream: break
   case .done(let text): say(text)
   case .status(let status):
     say("martlet \(status.version) on \(status.hostname), \(status.connections) connections")

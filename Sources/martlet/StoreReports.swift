@@ -104,6 +104,7 @@ private func differenceLines(_ differences: RepairPlan.Differences) -> [String] 
   count(differences.messagesChanged, "messages whose flags store.db has otherwise")
   count(differences.deletedChanged, "deleted messages of which store.db does not know how to restore them")
   count(differences.queueChanged, "recipients of queued messages of which store.db says other things")
+  count(differences.importsChanged, "imported messages of which store.db does not know where they came from")
   return lines
 }
 

@@ -63,7 +63,8 @@ struct PasswordOptions: ParsableArguments {
   @Flag(help: "Read the password from standard input (also without this where it is not a terminal).")
   var passwordStdin = false
 
-  func password(for name: String) throws -> String {
+  /// - Parameter isNew: at a terminal it is asked for twice.
+  func password(for name: String, isNew: Bool = true) throws -> String {
     if let passwordFile {
       let file = open(passwordFile, O_RDONLY | O_CLOEXEC)
       guard file >= 0 else {
@@ -75,6 +76,7 @@ struct PasswordOptions: ParsableArguments {
     }
     if passwordStdin || isatty(STDIN_FILENO) == 0 { return try firstLine(of: STDIN_FILENO) }
     let first = try prompt("Password for \(name): ")
+    guard isNew else { return first }
     guard try prompt("Once more: ") == first else {
       complain("the two are not the same")
       throw ExitCode.failed

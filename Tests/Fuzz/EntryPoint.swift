@@ -10,7 +10,8 @@ struct EntryPoint: Sendable {
   static let all: [EntryPoint] = [
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
     .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .smtpReply, .smtpEncoding, .imapCommand,
-    .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage, .recordData, .mtaSTS,
+    .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage, .recordData, .mtaSTS, .imapResponse, .mbox,
+    .maildir, .transferFrame,
   ]
 }
 

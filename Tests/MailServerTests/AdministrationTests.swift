@@ -79,7 +79,7 @@ import Testing
     ),
     (
       .listMessages(address: "alice@example.org", mailbox: "Nowhere", isDeleted: false, limit: 10),
-      "failed: account alice@example.org: not found"
+      "failed: account alice@example.org: there is no such mailbox"
     ),
     (
       .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 0), "failed: a list has 1 to"
@@ -238,6 +238,7 @@ import Testing
 extension AdministrativeReply {
   fileprivate var summary: String {
     switch self {
+    case .stream: "stream"
     case .progress(let progress): "progress: \(progress.phase)"
     case .done(let text): "done: \(text)"
     case .failed(let text): "failed: \(text)"

@@ -81,6 +81,23 @@ struct LivedInStore {
     _ = try await store.restore(.mailbox("Archive", since: nil), of: bob)
     _ = try await store.expunge(in: archive.id, uids: [6, 9], onlyDeleted: false)
     _ = try await store.restore(.mailbox("Old", since: nil), of: alice, into: "New")
+    for account in [alice, carol] {
+      let origin = ImportOrigin(
+        identity: "test:Elsewhere", mailbox: "Elsewhere", isSubscribed: true,
+        uids: OriginUIDs(validity: UIDValidity(rawValue: 4_000_000), first: 7))
+      let id = try await store.openImport(origin, of: account).id
+      for uid in [7, 9, 100] as [UID] {
+        let message = NewMessage(
+          body: try await fixture.stage(mail("from elsewhere \(uid.rawValue)")),
+          flags: MessageFlags(.seen, keywords: [Keyword("$Work")]), internalDate: StoreFixture.date)
+        _ = try await store.importMessages(
+          [ImportedMessage(key: [UInt8(uid.rawValue)], uid: uid, message: message)], from: id)
+      }
+      _ = try await store.areNews([ImportOffer(key: [9], flags: MessageFlags(.flagged))], from: id)
+      _ = try await store.closeImport(id, uidNext: 200)
+      let second = ImportOrigin(identity: "test:Second", mailbox: "Elsewhere")
+      _ = try await store.openImport(second, of: account)
+    }
     try await store.removeAccount(carol)
     _ = try await fixture.addAccount("carol")
     for number in 0..<6 { try await fixture.append(mail("last \(number)"), of: alice) }

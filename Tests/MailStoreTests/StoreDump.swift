@@ -43,6 +43,8 @@ struct StoreDump: Equatable {
         ORDER BY message, position
         """
       ),
+      ("imports", "SELECT * FROM imports ORDER BY id"),
+      ("imported", "SELECT * FROM imported ORDER BY import, key"),
       ("vanished", "SELECT * FROM vanished ORDER BY mailbox, modseq, first"),
       // The hashes have a key that is drawn anew.
       ("threads", "SELECT account, thread, count(*) FROM threads GROUP BY account, thread ORDER BY account, thread"),

@@ -74,6 +74,11 @@ struct VerificationTests {
       INSERT INTO deleted_entries SELECT m.account, 5, e.mailbox, e.uid, 'INBOX', e.message, 0, NULL FROM entries e
       JOIN messages m ON m.id = e.message
       """, [.deletedEntry]),
+    Harm("DELETE FROM imports", [.importHistory]),
+    Harm("UPDATE imports SET account = 99999", [.importHistory]),
+    Harm("UPDATE imports SET uid_validity = 5, uid_next = 5", []),
+    Harm("DELETE FROM imported", []),
+    Harm("UPDATE imported SET flags = 31", []),
   ]
 
   @Test(arguments: harms)

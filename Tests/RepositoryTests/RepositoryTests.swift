@@ -17,6 +17,7 @@ import Testing
     "DNS": ["Bytes", "MessageFormat", "Networking", "Threads", "CUnbound", "CPSL"],
     "HTTPSClient": ["Cryptography", "Networking", "Threads", "CCurl"],
     "MailStore": ["Bytes", "MessageFormat", "SQLite", "Threads"],
+    "MailTransfer": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
     "SMTPClient": ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"],
     "Delivery": [
@@ -29,10 +30,10 @@ import Testing
     "IMAPServer": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "POP3Server": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "MailServer": [
-      "Bytes", "Threads", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", "Delivery",
-      "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient",
+      "Bytes", "Threads", "Cryptography", "MessageFormat", "Networking", "MailStore", "MailTransfer", "Authentication",
+      "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", "DKIM",
     ],
-    "martlet": ["MailServer", "MailStore", "MessageFormat"],
+    "martlet": ["MailServer", "MailStore", "MailTransfer", "MessageFormat"],
     "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer"],
   ]
 

@@ -35,7 +35,7 @@ package struct CertificateFiles: Hashable, Sendable {
 
 /// Bounds that an operator may want to move; those that a protocol or an attack sets are in the protocols' own targets.
 package struct ServerLimits: Hashable, Sendable {
-  /// Octets of one message, over SMTP (SIZE, RFC 1870) and IMAP (APPENDLIMIT, RFC 7889).
+  /// Octets of one message, over SMTP (SIZE, RFC 1870), IMAP (APPENDLIMIT, RFC 7889) and by an import.
   package var messageSize = 50 << 20
   /// Recipients of one SMTP transaction; RFC 5321 §4.5.3.1.8 asks for at least 100.
   package var recipients = 1_000

@@ -8,21 +8,25 @@ package import MessageFormat
 /// Performs administrative operations: the one place where they are done, with or without a running server.
 package struct Administration: Sendable {
   let store: MailStore
-  private let clock: WallClock
+  let clock: WallClock
   let logger: Logger
   /// No server works with the store beside this.
   let isAlone: Bool
   /// The running server's.
   let metrics: MetricsRegistry?
+  /// Octets of one message that is imported.
+  let messageSize: Int
 
   package init(
-    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, isAlone: Bool = false
+    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, isAlone: Bool = false,
+    messageSize: Int = ServerLimits().messageSize
   ) {
     self.store = store
     self.clock = clock
     self.logger = logger
     self.isAlone = isAlone
     self.metrics = metrics
+    self.messageSize = messageSize
   }
 
   /// `status` is the server's own matter and is not answered here. A long operation ends early, where it can, when the
@@ -43,6 +47,7 @@ package struct Administration: Sendable {
   ) async throws(Refusal) -> AdministrativeReply {
     switch operation {
     case .status: throw Refusal("no server is running")
+    case .importMail, .exportMail: throw Refusal("mail travels over a control connection of its own")
     case .addDomain(let name): return try await addDomain(name)
     case .removeDomain(let name): return try await removeDomain(name)
     case .listDomains: return .domains(store.directory.domains.map(\.text).sorted())
@@ -321,30 +326,5 @@ func stored<Result>(
     return try await body()
   } catch {
     throw Refusal("\(subject): \(error.inWords)")
-  }
-}
-
-extension StoreError {
-  /// For a person at a terminal.
-  package var inWords: String {
-    switch self {
-    case .accountNotFound: "there is no such account"
-    case .domainNotFound: "there is no such domain"
-    case .addressNotFound: "there is no such address"
-    case .accountExists: "it is there already"
-    case .domainExists: "it is there already"
-    case .addressExists: "the address is taken"
-    case .mailboxNotFound, .mailboxNotSelectable, .messageNotFound: "not found"
-    case .mailboxExists, .mailboxHasChildren, .mailboxIsInbox, .invalidMailboxName: "the mailbox cannot be changed so"
-    case .overQuota: "over quota"
-    case .tooManyMailboxes: "too many mailboxes"
-    case .tooManyKeywords: "too many keywords"
-    case .locked: "another process holds the store"
-    case .newerSchema(let version): "the store was written by a newer version of martlet (schema \(version))"
-    case .deviceFull: "the device is full or reports errors"
-    case .inputOutput(let text): text
-    case .corrupt(let text): "the store is damaged: \(text) (see martlet store repair)"
-    case .closed: "the store is closed"
-    }
   }
 }

@@ -47,6 +47,11 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case listMessages(address: String, mailbox: String?, isDeleted: Bool, limit: Int)
   /// Either by their IDs, or all of a mailbox that were deleted since a day (`2026-05-17`, UTC).
   case undeleteMessages(address: String, ids: [String], mailbox: String?, since: String?, into: String?)
+
+  /// Turns the control connection into a stream of mail to an account; a rehearsal only counts.
+  case importMail(address: String, isRehearsal: Bool)
+  /// Turns it into a stream of an account's mail: of these mailboxes, or of all where none is named.
+  case exportMail(address: String, mailboxes: [String])
 }
 
 /// Limits in octets and messages; nil is no limit.
@@ -99,6 +104,8 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case messages(MessageList)
   case undeleted(UndeleteReport)
   case queue(QueueList)
+  /// What follows on this connection is mail, in the frames of `MailTransfer`.
+  case stream
   case failed(String)
 }
 

@@ -4,13 +4,22 @@ import Logging
 package import MailStore
 import Networking
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The running server's side of the control socket: one JSON request a line, one JSON reply a line. Before the reply to
-/// a long operation come lines of progress. A client that goes away cancels its operation.
+/// a long operation come lines of progress. A client that goes away cancels its operation. Two operations turn the
+/// connection into a stream of mail, which ends it.
 ///
 /// The socket is in the data directory, which only its owner can enter: whoever can open it may do everything.
 struct ControlSession {
   let connection: Connection
-  let perform: @Sendable (AdministrativeOperation, @escaping ProgressHandler) async -> AdministrativeReply
+  let administration: Administration
+  /// The server's own matter; nil where none is running.
+  let status: @Sendable () -> ServerStatus?
 
   /// Between two lines of progress.
   private static let progressInterval = Duration.milliseconds(100)
@@ -38,10 +47,18 @@ struct ControlSession {
     guard let operation = try? JSONDecoder().decode(AdministrativeOperation.self, from: Data(line)) else {
       return await send(.failed("the request is not one that this version knows"))
     }
+    switch await administration.stream(for: operation) {
+    case .refused(let text)?: return await send(.failed(text))
+    case .open(let stream)?:
+      guard await send(.stream) else { return false }
+      // A session of its own task runs on its connection's event loop. Reading thousands of messages is not for there.
+      await Task { [connection] in await stream(connection) }.value
+      return false
+    case nil: break
+    }
     // Only the newest is of interest, and the reply comes last.
     let (replies, continuation) = AsyncStream.makeStream(
       of: AdministrativeReply.self, bufferingPolicy: .bufferingNewest(1))
-    let perform = perform
     let task = Task {
       continuation.yield(await perform(operation) { continuation.yield(.progress($0)) })
       continuation.finish()
@@ -61,6 +78,13 @@ struct ControlSession {
     return true
   }
 
+  private func perform(
+    _ operation: AdministrativeOperation, progress: @escaping ProgressHandler
+  ) async -> AdministrativeReply {
+    if operation == .status, let status = status() { return .status(status) }
+    return await administration.perform(operation, progress: progress)
+  }
+
   private func send(_ reply: AdministrativeReply) async -> Bool {
     guard let data = try? JSONEncoder().encode(reply) else { return false }
     do throws(ConnectionError) {
@@ -70,6 +94,23 @@ struct ControlSession {
       return false
     }
   }
+}
+
+/// Takes commands on a unix socket, which only the owner of this process can connect to.
+/// - Parameter path: what a stopped server has left there is removed; the store's lock says that none is running.
+func listenForCommands(
+  at path: String, _ administration: Administration, status: @escaping @Sendable () -> ServerStatus? = { nil },
+  logger: Logger
+) async throws -> Listener {
+  unlink(path)
+  let listener = try await Listener.start(
+    ListenerConfiguration(endpoint: .local(path: path), security: .plaintext), logger: logger
+  ) { connection in
+    var session = ControlSession(connection: connection, administration: administration, status: status)
+    await session.run()
+  }
+  chmod(path, 0o600)
+  return listener
 }
 
 /// Where the control socket of a data directory is.

@@ -89,7 +89,9 @@ package final class RunningServer: Sendable {
           descriptor: serviceManager?.sockets[setting.service.rawValue],
           logger: output.logger(setting.service.rawValue))
       }
-      let administration = Administration(store: store, clock: clock, logger: logger, metrics: metrics)
+      let administration = Administration(
+        store: store, clock: clock, logger: logger, metrics: metrics,
+        messageSize: plan.configuration.limits.messageSize)
       control = try await listenForCommands(plan, administration, bound, logger: output.logger("control"))
       let server = RunningServer(
         plan: plan, store: store, listeners: bound, control: control, tls: tls, sending: sending,
@@ -226,26 +228,14 @@ package final class RunningServer: Sendable {
     _ plan: ServerPlan, _ administration: Administration, _ bound: [Bound], logger: Logger
   ) async throws(StartupError) -> Listener? {
     let path = controlSocketPath(in: plan.configuration.dataDirectory)
-    unlink(path)
     let hostname = plan.hostname
-    let perform: @Sendable (AdministrativeOperation, @escaping ProgressHandler) async -> AdministrativeReply = {
-      operation, progress in
-      guard operation == .status else { return await administration.perform(operation, progress: progress) }
-      return .status(
-        ServerStatus(
-          version: martletVersion, hostname: hostname, isReady: true,
-          connections: bound.reduce(0) { $0 + $1.listener.connectionCount },
-          listeners: bound.map { $0.setting.text }))
+    let status: @Sendable () -> ServerStatus? = {
+      ServerStatus(
+        version: martletVersion, hostname: hostname, isReady: true,
+        connections: bound.reduce(0) { $0 + $1.listener.connectionCount }, listeners: bound.map { $0.setting.text })
     }
     do {
-      let listener = try await Listener.start(
-        ListenerConfiguration(endpoint: .local(path: path), security: .plaintext), logger: logger
-      ) { connection in
-        var session = ControlSession(connection: connection, perform: perform)
-        await session.run()
-      }
-      chmod(path, 0o600)
-      return listener
+      return try await MailServer.listenForCommands(at: path, administration, status: status, logger: logger)
     } catch {
       logger.error("control_socket_failed", metadata: ["path": "\(path)", "error": "\(error)"])
       return nil

@@ -87,6 +87,10 @@ package protocol StoreSnapshot {
   /// Accounts, also ones that are gone, in which something was deleted at `time` or before.
   func accountsToPurge(upTo time: Timestamp) throws(StoreError) -> [AccountID]
 
+  func knownImport(_ identity: String, of account: AccountID) throws(StoreError) -> ImportID?
+  /// For each key the flags that its message had in the origin when last looked at; nil where it has not come.
+  func importedFlags(_ keys: [[UInt8]], from id: ImportID) throws(StoreError) -> [MessageFlags?]
+
   // The queue: see the functions of MailStore with these names.
 
   func dueDestinations(_ areReachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int)
@@ -133,6 +137,12 @@ package protocol StoreTransaction {
     throws(StoreError) -> CopyResult
   func moveEntries(_ uids: [UID], from source: MailboxID, to name: MailboxName, of account: AccountID)
     throws(StoreError) -> CopyResult
+
+  func openImport(_ origin: ImportOrigin, of account: AccountID) throws(StoreError) -> ImportTarget
+  /// Of offers that are known and whose flags are others there.
+  func bringFlags(_ offers: [ImportOffer], from id: ImportID) throws(StoreError)
+  func importMessages(_ messages: [ImportedMessage], from id: ImportID) throws(StoreError) -> ImportResult
+  func closeImport(_ id: ImportID, uidNext: UID?) throws(StoreError) -> ImportTarget
 
   func restore(_ keys: [RecordedDeletionKey], of account: AccountID, into name: MailboxName?) throws(StoreError)
     -> [RestoredMessage]

@@ -44,6 +44,7 @@ struct Baseline {
     try writeDeletions(append)
     for account in directory.accounts { try writeDeletedEntries(of: account.id.rawValue, append) }
     try writeQueue(append)
+    try writeImports(append)
     try append([.baselineEnd(start)])
   }
 
@@ -103,6 +104,28 @@ struct Baseline {
       guard let end = entries.last?.key else { return }
       try append([.deletedEntries(account: account, entries)])
       last = end
+    }
+  }
+
+  private func writeImports(_ append: ([RecordedChange]) throws(StoreError) -> Void) throws(StoreError) {
+    var imports: [RecordedImport] = []
+    try database.each(
+      "SELECT id, account, origin, mailbox, name, uid_validity, uid_next FROM imports ORDER BY id"
+    ) { imports.append(RecordedImport($0)) }
+    for origin in imports {
+      try append([.importOrigin(origin)])
+      var last: [UInt8] = []
+      while true {
+        var messages: [RecordedImportedMessage] = []
+        try database.each(
+          """
+          SELECT key, mailbox, uid, flags, keywords FROM imported WHERE import = ? AND key > ? ORDER BY key LIMIT ?
+          """, .integer(origin.id), .blob(last), .integer(Int64(Self.entryLimit))
+        ) { messages.append(RecordedImportedMessage($0)) }
+        guard let end = messages.last?.key else { break }
+        try append([.imported(import: origin.id, messages)])
+        last = end
+      }
     }
   }
 
@@ -174,6 +197,25 @@ extension RecordedQueuedMessage {
       id: row.integer(0), body: row.integer(1), prefix: row.blob(2), created: row.integer(3), expires: row.integer(4),
       warns: row.optionalInteger(5), notBefore: row.integer(9), account: row.integer(6), sender: row.text(7),
       parameters: row.text(8), recipients: [])
+  }
+}
+
+extension RecordedImport {
+  /// Columns: id, account, origin, mailbox, name, uid_validity, uid_next.
+  init(_ row: Row) {
+    self.init(
+      id: row.integer(0), account: row.integer(1), origin: row.text(2), mailbox: row.integer(3), name: row.text(4),
+      uidValidity: row.optionalInteger(5).map { UInt32(truncatingIfNeeded: $0) },
+      uidNext: UInt32(truncatingIfNeeded: row.integer(6)))
+  }
+}
+
+extension RecordedImportedMessage {
+  /// Columns: key, mailbox, uid, flags, keywords.
+  init(_ row: Row) {
+    self.init(
+      key: row.withBlob(0) { Array($0) }, mailbox: row.integer(1), uid: UInt32(truncatingIfNeeded: row.integer(2)),
+      flags: UInt8(truncatingIfNeeded: row.integer(3)), keywords: row.text(4))
   }
 }
 

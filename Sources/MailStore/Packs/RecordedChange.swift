@@ -34,8 +34,13 @@ enum RecordedChange: Hashable, Sendable {
   case unqueued(message: Int64, positions: [Int64])
   /// Recipients whose state has changed otherwise.
   case queueState(message: Int64, positions: [Int64], state: UInt8, result: String)
+  /// A mailbox elsewhere that mail is imported from, and how far that is.
+  case importOrigin(RecordedImport)
+  /// Messages that have come from it, or whose flags there are others now.
+  case imported(import: Int64, [RecordedImportedMessage])
 
-  // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there.
+  // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there. Imports are
+  // named in it by the changes above.
 
   case directory(domains: [String], accounts: [Int64], aliases: [String])
   case mailboxes(account: Int64, [Int64], subscriptions: [String])
@@ -157,6 +162,27 @@ struct RecordedDeletedEntry: Hashable, Sendable {
   var key: RecordedDeletionKey
   var name: String
   var message: Int64
+  var flags: UInt8
+  /// Separated by spaces.
+  var keywords: String
+}
+
+/// A row of `imports`.
+struct RecordedImport: Hashable, Sendable {
+  var id: Int64
+  var account: Int64
+  var origin: String
+  var mailbox: Int64
+  var name: String
+  var uidValidity: UInt32?
+  var uidNext: UInt32
+}
+
+/// A row of `imported`, without its import.
+struct RecordedImportedMessage: Hashable, Sendable {
+  var key: [UInt8]
+  var mailbox: Int64
+  var uid: UInt32
   var flags: UInt8
   /// Separated by spaces.
   var keywords: String

@@ -23,6 +23,8 @@ extension RecordedChange {
     case queued = 18
     case unqueued = 19
     case queueState = 20
+    case importOrigin = 24
+    case imported = 25
     case directory = 32
     case mailboxes = 33
     case exactEntries = 34
@@ -144,6 +146,27 @@ extension RecordedChange {
       fields.appendList(positions) { $0.appendVariable($1) }
       fields.append(state)
       fields.appendText(result)
+    case .importOrigin(let origin):
+      tag = .importOrigin
+      fields.appendVariable(origin.id)
+      fields.appendVariable(origin.account)
+      fields.appendText(origin.origin)
+      fields.appendVariable(origin.mailbox)
+      fields.appendText(origin.name)
+      fields.appendOptional(origin.uidValidity) { $0.appendVariable(UInt64($1)) }
+      fields.appendVariable(UInt64(origin.uidNext))
+    case .imported(let id, let messages):
+      tag = .imported
+      fields.appendVariable(id)
+      var last = RecordedImportedMessage(key: [], mailbox: 0, uid: 0, flags: 0, keywords: "")
+      fields.appendList(messages) { fields, message in
+        fields.appendCounted(message.key)
+        fields.appendSigned(message.mailbox &- last.mailbox)
+        fields.appendSigned(Int64(message.uid) - Int64(last.uid))
+        fields.append(message.flags)
+        fields.appendText(message.keywords)
+        last = message
+      }
     case .directory(let domains, let accounts, let aliases):
       tag = .directory
       fields.appendList(domains) { $0.appendText($1) }
@@ -285,6 +308,28 @@ extension RecordedChange {
         let state = fields.next(), let result = fields.nextText()
       else { return nil }
       return .queueState(message: message, positions: positions, state: state, result: result)
+    case .importOrigin:
+      guard let id = fields.nextID(), let account = fields.nextID(), let origin = fields.nextText(),
+        let mailbox = fields.nextID(), let name = fields.nextText(),
+        let validity = fields.nextOptional({ $0.nextNumber() }), let next = fields.nextNumber()
+      else { return nil }
+      return .importOrigin(
+        RecordedImport(
+          id: id, account: account, origin: origin, mailbox: mailbox, name: name, uidValidity: validity, uidNext: next))
+    case .imported:
+      var last: (mailbox: Int64, uid: Int64) = (0, 0)
+      guard let id = fields.nextID(),
+        let messages = fields.nextList({ fields -> RecordedImportedMessage? in
+          guard let key = fields.nextCounted(), let mailbox = fields.nextSigned(), let step = fields.nextSigned(),
+            let flags = fields.next(), let keywords = fields.nextText(),
+            let uid = UInt32(exactly: last.uid &+ step)
+          else { return nil }
+          last = (last.mailbox &+ mailbox, Int64(uid))
+          return RecordedImportedMessage(
+            key: Array(key), mailbox: last.mailbox, uid: uid, flags: flags, keywords: keywords)
+        })
+      else { return nil }
+      return .imported(import: id, messages)
     case .directory:
       guard let domains = fields.nextList({ $0.nextText() }), let accounts = fields.nextList({ $0.nextID() }),
         let aliases = fields.nextList({ $0.nextText() })

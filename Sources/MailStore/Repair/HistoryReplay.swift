@@ -206,6 +206,7 @@ final class HistoryReplay {
     case .accountRemoved(let id, let time):
       try empty(directory.removeAccount(id, at: time))
       try database.change("DELETE FROM deleted_entries WHERE account = ?", .integer(id))
+      try database.forgetImports(of: id)
     case .appPasswords(let account, let passwords): directory.accounts[account]?.passwords = passwords
     case .alias(let alias): directory.aliases[alias.pattern] = alias
     case .aliasRemoved(let pattern): directory.aliases[pattern] = nil
@@ -243,10 +244,17 @@ final class HistoryReplay {
     case .unqueued(let message, let positions): _ = try database.unqueue(message, positions)
     case .queueState(let message, let positions, let state, let result):
       for position in positions { try database.setQueueState(message, position, Int64(state), result) }
+    case .importOrigin(let origin):
+      meet(id: origin.id)
+      try database.set(origin)
+    case .imported(let id, let messages):
+      for message in messages { try database.set(message, from: id) }
     case .directory(let domains, let accounts, let aliases):
       try database.change("DELETE FROM deleted_entries")
       try database.change("DELETE FROM queued_recipients")
       try database.change("DELETE FROM queued_messages")
+      try database.change("DELETE FROM imports")
+      try database.change("DELETE FROM imported")
       try empty(directory.keepOnly(domains: domains, accounts: accounts, aliases: aliases))
     case .mailboxes(let account, let mailboxes, let subscriptions):
       directory.subscriptions[account] = Set(subscriptions)

@@ -99,6 +99,14 @@ extension HistoryReplay {
         INSERT INTO deleted_entries (account, deleted_at, mailbox, uid, name, message, flags, keywords)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         """)
+    try copy(
+      from: old.database, "SELECT id, account, origin, mailbox, name, uid_validity, uid_next FROM imports",
+      into: """
+        INSERT INTO imports (id, account, origin, mailbox, name, uid_validity, uid_next) VALUES (?, ?, ?, ?, ?, ?, ?)
+        """)
+    try copy(
+      from: old.database, "SELECT import, key, mailbox, uid, flags, keywords FROM imported",
+      into: "INSERT INTO imported (import, key, mailbox, uid, flags, keywords) VALUES (?, ?, ?, ?, ?, ?)")
     try copy(from: old.database, "SELECT body FROM purged_large", into: "INSERT INTO purged_large (body) VALUES (?)")
     try copy(
       from: old.database,

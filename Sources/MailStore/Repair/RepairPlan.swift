@@ -30,6 +30,8 @@ package struct RepairPlan: Codable, Hashable, Sendable {
     package var deletedChanged: Int64 = 0
     /// Recipients of queued messages that only one of the two has, or in another state.
     package var queueChanged: Int64 = 0
+    /// Messages that were imported, and mailboxes elsewhere, of which store.db does not know or says other things.
+    package var importsChanged: Int64 = 0
     package var isEmpty: Bool { self == Differences() }
     package init() {}
   }

@@ -31,7 +31,7 @@ struct Settlement {
     try findAccountsOfNamelessMailboxes()
     settleAccounts()
     for id in replay.directory.accounts.keys.sorted() { settleMailboxes(of: id) }
-    if slack > 0 { stepOver() }
+    if slack > 0 { try stepOver() }
     try writeDirectory()
     try countUses()
     try settleQueue()
@@ -143,10 +143,20 @@ struct Settlement {
   }
 
   /// UIDs are never reused, so those that may have been given are left out.
-  private mutating func stepOver() {
+  private mutating func stepOver() throws(StoreError) {
+    // UIDs that an import took over have gaps of any size: nobody can say how far those went that are lost.
+    var takenOver: Set<[Int64]> = []
+    try database.each("SELECT mailbox, uid_validity FROM imports WHERE uid_validity IS NOT NULL") {
+      takenOver.insert([$0.integer(0), $0.integer(1)])
+    }
     for var mailbox in replay.directory.mailboxes.values {
       mailbox.modSequence += slack
-      if Int64(mailbox.uidNext) + slack < Int64(UInt32.max) {
+      if takenOver.contains([mailbox.id, Int64(mailbox.uidValidity)]) {
+        mailbox.uidValidity = newUIDValidity(of: mailbox.account)
+        notes.append(
+          "account \(address(of: mailbox.account)): mailbox \(mailbox.name) has a new UIDVALIDITY; it had the UIDs of "
+            + "another server, and nothing tells how far they went")
+      } else if Int64(mailbox.uidNext) + slack < Int64(UInt32.max) {
         mailbox.uidNext += UInt32(slack)
       } else {
         mailbox.uidValidity = newUIDValidity(of: mailbox.account)
@@ -212,6 +222,8 @@ struct Settlement {
     try database.change("DELETE FROM entries WHERE mailbox NOT IN (SELECT id FROM mailboxes)")
     try database.change("DELETE FROM vanished WHERE mailbox NOT IN (SELECT id FROM mailboxes)")
     try database.change("DELETE FROM threads WHERE account NOT IN (SELECT id FROM accounts)")
+    try database.change("DELETE FROM imports WHERE account NOT IN (SELECT id FROM accounts)")
+    try database.change("DELETE FROM imported WHERE import NOT IN (SELECT id FROM imports)")
   }
 
   // MARK: What is lost
@@ -234,6 +246,15 @@ struct Settlement {
           mailbox: row.integer(0), uid: UInt32(truncatingIfNeeded: row.integer(1)), body: row.optionalInteger(2)))
     }
     lostCount = Int64(entries.count)
+    if lostCount > 0 {
+      // Where they came from they may still be: another import brings them.
+      try database.change(
+        """
+        DELETE FROM imported WHERE (mailbox, uid) IN (
+          SELECT e.mailbox, e.uid FROM entries e LEFT JOIN messages m ON m.id = e.message
+          LEFT JOIN bodies b ON b.id = m.body WHERE b.id IS NULL)
+        """)
+    }
     var position = 0
     while position < entries.count {
       let mailbox = entries[position].mailbox

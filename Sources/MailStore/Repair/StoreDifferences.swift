@@ -19,6 +19,7 @@ struct StoreDifferences {
     try compareDeleted()
     try compareDeletedEntries()
     try compareQueues()
+    try compareImports()
   }
 
   // MARK: Accounts and mailboxes
@@ -207,6 +208,47 @@ struct StoreDifferences {
         if isSame == nil { count += 1 }
       }
     }
+  }
+
+  // MARK: Imports
+
+  private mutating func compareImports() throws(StoreError) {
+    found.importsChanged = max(try count(importsOf: new, notIn: old), try count(importsOf: old, notIn: new))
+  }
+
+  /// Origins and messages together.
+  private func count(importsOf one: Database, notIn other: Database) throws(StoreError) -> Int64 {
+    var count: Int64 = 0
+    var imports: [RecordedImport] = []
+    try one.each(
+      "SELECT id, account, origin, mailbox, name, uid_validity, uid_next FROM imports ORDER BY id"
+    ) { imports.append(RecordedImport($0)) }
+    for origin in imports {
+      let same = try other.one(
+        "SELECT id, account, origin, mailbox, name, uid_validity, uid_next FROM imports WHERE id = ?",
+        .integer(origin.id)
+      ) { RecordedImport($0) }
+      if same != origin { count += 1 }
+      var last: [UInt8] = []
+      while true {
+        var messages: [RecordedImportedMessage] = []
+        try one.each(
+          """
+          SELECT key, mailbox, uid, flags, keywords FROM imported WHERE import = ? AND key > ? ORDER BY key LIMIT ?
+          """, .integer(origin.id), .blob(last), .integer(Int64(Self.batch))
+        ) { messages.append(RecordedImportedMessage($0)) }
+        guard let end = messages.last?.key else { break }
+        last = end
+        for message in messages {
+          let same = try other.one(
+            "SELECT key, mailbox, uid, flags, keywords FROM imported WHERE import = ? AND key = ?",
+            .integer(origin.id), .blob(message.key)
+          ) { RecordedImportedMessage($0) }
+          if same != message { count += 1 }
+        }
+      }
+    }
+    return count
   }
 
   private mutating func miss(_ entry: Entry, _ removed: ReplayedDirectory) throws(StoreError) {

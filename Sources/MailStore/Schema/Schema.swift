@@ -202,6 +202,37 @@ enum Schema {
         fetched INTEGER NOT NULL
       ) WITHOUT ROWID;
       """),
+    Migration(
+      "5 imports",
+      """
+      -- Mailboxes elsewhere that mail has been imported from.
+      CREATE TABLE imports (
+        id INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL,
+        -- Names the mailbox there, the same in every run.
+        origin TEXT NOT NULL,
+        -- Where its messages go, and the name under which that is made again when it is gone.
+        mailbox INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        -- The UIDVALIDITY taken over with the UIDs; NULL where the UIDs are the mailbox's own. While UIDNEXT is still
+        -- what the import left, nothing has come in by other ways.
+        uid_validity INTEGER,
+        uid_next INTEGER NOT NULL,
+        UNIQUE (account, origin)
+      );
+      -- What has come from there, so that nothing comes twice.
+      CREATE TABLE imported (
+        import INTEGER NOT NULL,
+        -- The message's name in its origin.
+        key BLOB NOT NULL,
+        mailbox INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        -- As they were there when last looked at.
+        flags INTEGER NOT NULL,
+        keywords TEXT,
+        PRIMARY KEY (import, key)
+      ) WITHOUT ROWID;
+      """),
   ]
 }
 

@@ -18,6 +18,8 @@ extension StoreVerifier {
     ("entries", "PRAGMA quick_check('entries')", "PRAGMA integrity_check('entries')"),
     ("vanished", "PRAGMA quick_check('vanished')", "PRAGMA integrity_check('vanished')"),
     ("deleted_entries", "PRAGMA quick_check('deleted_entries')", "PRAGMA integrity_check('deleted_entries')"),
+    ("imports", "PRAGMA quick_check('imports')", "PRAGMA integrity_check('imports')"),
+    ("imported", "PRAGMA quick_check('imported')", "PRAGMA integrity_check('imported')"),
     ("threads", "PRAGMA quick_check('threads')", "PRAGMA integrity_check('threads')"),
   ]
 
@@ -70,7 +72,8 @@ extension StoreVerifier {
       let greatest = try database.one(
         """
         SELECT max((SELECT ifnull(max(id), 0) FROM accounts), (SELECT ifnull(max(id), 0) FROM mailboxes),
-          (SELECT ifnull(max(id), 0) FROM messages), (SELECT ifnull(max(id), 0) FROM bodies))
+          (SELECT ifnull(max(id), 0) FROM messages), (SELECT ifnull(max(id), 0) FROM bodies),
+          (SELECT ifnull(max(id), 0) FROM imports))
         """
       ) { $0.integer(0) }
       let next = try StoreState(database).nextID

@@ -35,6 +35,8 @@ package struct StoreFinding: Codable, Hashable, Sendable {
     case deletedEntry
     /// Messages on their way to other servers.
     case queue
+    /// What has come by imports.
+    case importHistory
   }
 
   package var kind: Kind
@@ -82,7 +84,7 @@ extension StoreFinding.Kind {
     switch self {
     case .packUnknown, .recordUnreadable, .deletedBodyLost, .bodyUnused, .fileUnknown, .alias: .warning
     case .database, .counterOfIDs, .packMissing, .packCutOff, .recordContradicts, .bodyLost, .structure, .account,
-      .mailbox, .mailboxCounters, .entry, .message, .vanished, .deletedEntry, .queue:
+      .mailbox, .mailboxCounters, .entry, .message, .vanished, .deletedEntry, .queue, .importHistory:
       .damage
     }
   }
@@ -91,7 +93,7 @@ extension StoreFinding.Kind {
   package var advice: String {
     switch self {
     case .database, .counterOfIDs, .structure, .account, .mailbox, .mailboxCounters, .entry, .message, .vanished,
-      .deletedEntry, .queue:
+      .deletedEntry, .queue, .importHistory:
       "stop the server and run martlet store repair, which shows what it will do before it does it"
     case .packMissing, .packCutOff:
       "bring the file back from a backup; without one, martlet store repair keeps all that is not in it"

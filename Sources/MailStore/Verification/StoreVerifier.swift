@@ -69,6 +69,7 @@ struct StoreVerifier {
       try checkAccounts()
       try checkDeletedEntries()
       try checkQueue()
+      try checkImports()
       try checkLeftovers(start)
     } catch {
       switch error {

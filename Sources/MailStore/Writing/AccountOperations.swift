@@ -63,6 +63,7 @@ extension WriteContext {
     try database.change("DELETE FROM mailboxes WHERE account = ?", .integer(id.rawValue))
     try database.change("DELETE FROM threads WHERE account = ?", .integer(id.rawValue))
     try database.change("DELETE FROM deleted_entries WHERE account = ?", .integer(id.rawValue))
+    try database.forgetImports(of: id.rawValue)
     // Subscriptions and app passwords go with it.
     try database.change("DELETE FROM accounts WHERE id = ?", .integer(id.rawValue))
     forget(id)

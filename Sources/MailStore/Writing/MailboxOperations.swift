@@ -62,7 +62,7 @@ extension WriteContext {
   }
 
   /// From the clock, so that it differs from one given before a store was lost; above all the account has had.
-  private func newUIDValidity(of id: AccountID) throws(StoreError) -> UIDValidity {
+  func newUIDValidity(of id: AccountID) throws(StoreError) -> UIDValidity {
     var row = try account(id)
     let now = UInt32(clamping: clock.now().seconds)
     let value = max(now, row.lastUIDValidity &+ 1, 1)

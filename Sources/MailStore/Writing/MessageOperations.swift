@@ -15,24 +15,7 @@ extension WriteContext {
     let now = clock.now().microseconds
     var states: [FlagState] = []
     for message in messages {
-      let flags = try message.flags.normalized()
-      let body = newID()
-      let email = EmailID(rawValue: newID())
-      let thread = try thread(of: email, message.body.references, in: account)
-      let size = message.prefix.count + message.body.size
-      let uid = try addEntry(
-        to: &mailbox, email: email, flags: flags, modSequence: modSequence, size: Int64(size), saved: now)
-      try insertMessage(
-        email, account: account, body: body, thread: thread, size: size, date: message.internalDate,
-        prefix: message.prefix, entries: 1)
-      try store(
-        message.body, as: body,
-        placements: [
-          placement(
-            mailbox, uid: uid, modSequence: modSequence, flags: flags, email: email, thread: thread,
-            date: message.internalDate, saved: now, prefix: message.prefix)
-        ])
-      states.append(FlagState(uid: uid, flags: flags, modSequence: modSequence))
+      states.append(try insert(message, into: &mailbox, modSequence: modSequence, saved: now))
     }
     if !states.isEmpty {
       mailbox.highestModSequence = modSequence
@@ -117,6 +100,31 @@ extension WriteContext {
   }
 
   // MARK: Parts of it
+
+  /// A new message with the mailbox's next UID. The caller puts the changed mailbox back.
+  func insert(
+    _ message: NewMessage, into mailbox: inout Mailbox, modSequence: ModSequence, saved: Int64
+  ) throws(StoreError) -> FlagState {
+    let flags = try message.flags.normalized()
+    let account = mailbox.account
+    let body = newID()
+    let email = EmailID(rawValue: newID())
+    let thread = try thread(of: email, message.body.references, in: account)
+    let size = message.prefix.count + message.body.size
+    let uid = try addEntry(
+      to: &mailbox, email: email, flags: flags, modSequence: modSequence, size: Int64(size), saved: saved)
+    try insertMessage(
+      email, account: account, body: body, thread: thread, size: size, date: message.internalDate,
+      prefix: message.prefix, entries: 1)
+    try store(
+      message.body, as: body,
+      placements: [
+        placement(
+          mailbox, uid: uid, modSequence: modSequence, flags: flags, email: email, thread: thread,
+          date: message.internalDate, saved: saved, prefix: message.prefix)
+      ])
+    return FlagState(uid: uid, flags: flags, modSequence: modSequence)
+  }
 
   func checkQuota(of id: AccountID, bytes: Int64, messages: Int64) throws(StoreError) {
     let row = try account(id)
