@@ -3,7 +3,7 @@ import Foundation
 /// A name server on loopback with a signed zone `example.`, an unsigned one below it, and one whose signatures have
 /// expired. It needs `nsd` and `ldnsutils` of Debian.
 final class SignedZones {
-  private static let programs = ["/usr/sbin/nsd", "/usr/bin/ldns-keygen", "/usr/bin/ldns-signzone"]
+  private static let programs = ["/usr/sbin/nsd", "/usr/bin/setsid", "/usr/bin/ldns-keygen", "/usr/bin/ldns-signzone"]
   static let isPossible = programs.allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
 
   /// As settings of a resolver name it.
@@ -53,8 +53,9 @@ final class SignedZones {
     address = "127.0.0.1@\(port)"
     try Self.write(Self.configuration(port: port, folder: folder.path), "nsd.conf", in: folder)
     server = Process()
-    server.executableURL = URL(fileURLWithPath: "/usr/sbin/nsd")
-    server.arguments = ["-d", "-c", folder.appendingPathComponent("nsd.conf").path]
+    // In a process group of its own, with its children.
+    server.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
+    server.arguments = ["/usr/sbin/nsd", "-d", "-c", folder.appendingPathComponent("nsd.conf").path]
     let words = Pipe()
     server.standardError = words
     server.standardOutput = words
@@ -68,7 +69,9 @@ final class SignedZones {
   }
 
   func stop() {
-    server.terminate()
+    // Swift's threads have signals blocked, and so has what they start: only this one arrives. The children are in its
+    // group.
+    kill(-server.processIdentifier, SIGKILL)
     server.waitUntilExit()
     try? FileManager.default.removeItem(at: folder)
   }
