@@ -3,7 +3,7 @@ import Foundation
 /// A name server on loopback with a signed zone `example.`, an unsigned one below it, and one whose signatures have
 /// expired. It needs `nsd` and `ldnsutils` of Debian.
 final class SignedZones {
-  private static let programs = ["/usr/sbin/nsd", "/usr/bin/setsid", "/usr/bin/ldns-keygen", "/usr/bin/ldns-signzone"]
+  private static let programs = ["/usr/sbin/nsd", "/usr/bin/ldns-keygen", "/usr/bin/ldns-signzone"]
   static let isPossible = programs.allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
 
   /// As settings of a resolver name it.
@@ -53,9 +53,8 @@ final class SignedZones {
     address = "127.0.0.1@\(port)"
     try Self.write(Self.configuration(port: port, folder: folder.path), "nsd.conf", in: folder)
     server = Process()
-    // In a process group of its own, with its children.
-    server.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
-    server.arguments = ["/usr/sbin/nsd", "-d", "-c", folder.appendingPathComponent("nsd.conf").path]
+    server.executableURL = URL(fileURLWithPath: "/usr/sbin/nsd")
+    server.arguments = ["-d", "-c", folder.appendingPathComponent("nsd.conf").path]
     let words = Pipe()
     server.standardError = words
     server.standardOutput = words
@@ -69,8 +68,8 @@ final class SignedZones {
   }
 
   func stop() {
-    // Swift's threads have signals blocked, and so has what they start: only this one arrives. The children are in its
-    // group.
+    // Swift's threads have signals blocked, and so has what they start: only this one arrives. `Process` has made it the
+    // leader of a group, in which its children are.
     kill(-server.processIdentifier, SIGKILL)
     server.waitUntilExit()
     try? FileManager.default.removeItem(at: folder)
