@@ -68,7 +68,9 @@ final class SignedZones {
   }
 
   func stop() {
-    server.terminate()
+    // Swift's threads have signals blocked, and so has what they start: only this one arrives. `Process` has made it the
+    // leader of a group, in which its children are.
+    kill(-server.processIdentifier, SIGKILL)
     server.waitUntilExit()
     try? FileManager.default.removeItem(at: folder)
   }
