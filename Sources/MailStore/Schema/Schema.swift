@@ -195,6 +195,15 @@ enum Schema {
       CREATE INDEX queued_reachable ON queued_destinations (next_attempt) WHERE failures = 0;
       CREATE INDEX queued_unreachable ON queued_destinations (next_attempt) WHERE failures > 0;
       """),
+    Migration(
+      "5 dead octets of packs",
+      """
+      -- About how much of a pack are bodies that no message has any more. Here all that is no body is among it: who
+      -- compacts a pack finds out.
+      CREATE TABLE dead_octets (pack INTEGER PRIMARY KEY, octets INTEGER NOT NULL);
+      INSERT INTO dead_octets SELECT p.id, p.length - ifnull(b.octets, 0) FROM sealed_packs p
+      LEFT JOIN (SELECT pack, sum(size) AS octets FROM bodies WHERE pack IS NOT NULL GROUP BY pack) b ON b.pack = p.id;
+      """),
   ]
 }
 
