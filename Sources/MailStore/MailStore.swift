@@ -80,4 +80,15 @@ package final class MailStore: Sendable {
   ) async throws(StoreError) -> BackupReport {
     try await engine.backUp(to: directory, options: options, progress: progress)
   }
+
+  /// Gives back the room of what was deleted for good, while the store is in use. What is done of it when it is stopped,
+  /// or crashes, stays done.
+  /// - Parameter progress: by the octets of the packs in question.
+  /// - Throws: `closed` where the task is cancelled or the store closed; `deviceFull` where there is no room to write
+  ///   what is left of a pack; `inputOutput` where another one is at work.
+  package func compact(
+    _ options: CompactionOptions = CompactionOptions(), progress: @escaping ProgressHandler = { _ in }
+  ) async throws(StoreError) -> CompactionReport {
+    try await engine.compact(options, progress: progress)
+  }
 }

@@ -14,6 +14,7 @@ struct Recovery {
   /// Returns the writer of the active pack.
   func run(_ database: Database, nextID: Int64, stamp: UInt64, packSize: Int64) throws(StoreError) -> PackWriter {
     try removePurgedLargeBodies(database)
+    try removeSupersededPacks(database)
     do throws(FileError) {
       for name in try files.names(in: layout.spool) { files.remove("\(layout.spool)/\(name)") }
       try removeUnnamedLargeBodies(nextID: nextID)
@@ -49,25 +50,40 @@ struct Recovery {
     try database.change("DELETE FROM purged_large")
   }
 
+  /// What a compaction left that did not come to its end.
+  private func removeSupersededPacks(_ database: Database) throws(StoreError) {
+    let named = try database.committedPacks()
+    do throws(FileError) {
+      let superseded = SupersededPacks(
+        files: try files.names(in: layout.packs).compactMap(layout.number(ofPackNamed:)), named: named)
+      guard !superseded.numbers.isEmpty else { return }
+      for number in superseded.numbers { files.remove(layout.pack(number)) }
+      try files.flushDirectory(layout.packs)
+    } catch {
+      throw error.storeError
+    }
+  }
+
   private func cutTail(last: Int64, length: Int64) throws(FileError) -> (segment: Int64, end: Int64) {
-    let segments = try files.names(in: layout.packs).compactMap(layout.segment(ofPackNamed:))
+    let numbers = try files.names(in: layout.packs).compactMap(layout.number(ofPackNamed:))
     var next = last
-    for segment in segments where segment > last {
-      let size = try File(layout.pack(segment), .reading, access: files).size
-      if segment == last + 1, size <= Self.tailLimit {
+    for number in numbers where number.place > last {
+      let size = try File(layout.pack(number), .reading, access: files).size
+      if number == PackNumber(last + 1), size <= Self.tailLimit {
         // The first group of a new pack did not come to its commit.
-        files.remove(layout.pack(segment))
+        files.remove(layout.pack(number))
       } else {
-        logger.warning("store_unknown_pack", metadata: ["pack": "\(segment)", "octets": "\(size)"])
-        next = max(next, segment)
+        logger.warning("store_unknown_pack", metadata: ["pack": "\(number)", "octets": "\(size)"])
+        next = max(next, number.place)
       }
     }
+    let active = layout.pack(PackNumber(last))
     guard last > 0, next == last else { return (next + 1, 0) }
-    guard files.exists(layout.pack(last)) else {
+    guard files.exists(active) else {
       logger.critical("store_pack_missing", metadata: ["pack": "\(last)"])
       return (last + 1, 0)
     }
-    let file = try File(layout.pack(last), .writing, access: files)
+    let file = try File(active, .writing, access: files)
     let tail = file.size - length
     if tail == 0 { return (last, length) }
     if tail < 0 || tail > Self.tailLimit {

@@ -111,6 +111,7 @@ enum MartletJSON {
     case .appPassword(let label, let password): json(["label": label, "password": password])
     case .aliases(let aliases): json(aliases)
     case .verification(let report): json(report)
+    case .compaction(let report): json(report)
     case .repair(let report): json(report)
     case .searchIndex(let index): json(index)
     case .statistics(let report): json(report)
@@ -145,6 +146,7 @@ func printReply(_ reply: AdministrativeReply) {
   case .aliases(let aliases):
     for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
   case .verification(let report): for line in lines(of: report) { say(line) }
+  case .compaction(let report): for line in lines(of: report) { say(line) }
   case .repair(let report): for line in lines(of: report) { say(line) }
   case .searchIndex(let index): for line in lines(of: index) { say(line) }
   case .statistics(let report): for line in lines(of: report) { say(line) }

@@ -12,7 +12,7 @@ import MessageFormat
 struct StoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "store", abstract: "The store that keeps the mail.",
-    subcommands: [Stats.self, Verify.self, Repair.self, Index.self, Backup.self, Restore.self])
+    subcommands: [Stats.self, Verify.self, Repair.self, Compact.self, Index.self, Backup.self, Restore.self])
 
   struct Stats: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -76,6 +76,32 @@ struct StoreCommand: ParsableCommand {
       case .notConfirmed: throw ExitCode.failed
       case .done: if report.plan.lostCount > 0 { throw ExitCode.warnings }
       }
+    }
+  }
+
+  struct Compact: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Give back the room of mail that was deleted for good.",
+      discussion: """
+        Works while the server runs, which does it by itself, every hour, for packs of which half is no longer needed; \
+        here a quarter is enough. Each pack takes as much room as what is left in it until the old one is removed. \
+        Interrupt it at will.
+        """)
+    @Option(
+      help: ArgumentHelp(
+        "How much to read and write a second. [default: 32MB while a server runs, else as much as it can]",
+        valueName: "size"))
+    var rate: String?
+    @OptionGroup var options: AdministrativeOptions
+
+    func validate() throws {
+      if let rate, parseSize(rate) ?? 0 <= 0 {
+        throw ValidationError("--rate \(rate): expected a size such as 20MB")
+      }
+    }
+
+    func run() async throws {
+      try await options.perform(.compactStore(octetsPerSecond: rate.flatMap(parseSize).map { Int64($0) }))
     }
   }
 

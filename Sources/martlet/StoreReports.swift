@@ -108,6 +108,19 @@ private func differenceLines(_ differences: RepairPlan.Differences) -> [String] 
   return lines
 }
 
+func lines(of report: CompactionReport) -> [String] {
+  var lines = report.unfit.map { "pack \($0.pack) stays as it is: \($0.reason)" }
+  guard report.packs > 0 else { return lines + ["there is nothing to compact"] }
+  let time = (report.seconds * 10).rounded() / 10
+  lines.append(
+    "\(counted(report.packs, "pack")) compacted from \(roundedSize(report.octetsBefore)) to "
+      + "\(roundedSize(report.octetsAfter)) in \(time) s: \(roundedSize(report.savedOctets)) saved")
+  if report.heldOctets > 0 {
+    lines.append("\(roundedSize(report.heldOctets)) of old packs go when the backup is done that is being made")
+  }
+  return lines
+}
+
 func lines(of report: BackupReport) -> [String] {
   let inhabitants = [
     counted(report.accounts, "account"), counted(report.mailboxes, "mailbox", "mailboxes"),
@@ -180,7 +193,8 @@ private func roomLines(of store: StoreStatistics) -> [String] {
     ].joined(separator: ", "),
     [
       "on disk: store.db \(roundedSize(store.databaseOctets)) and its log \(roundedSize(store.logOctets))",
-      "\(counted(store.packs.count, "pack")) of \(roundedSize(store.packs.octets))",
+      "\(counted(store.packs.count, "pack")) of \(roundedSize(store.packs.octets))"
+        + " with \(roundedSize(store.deadPackOctets)) no longer needed",
       "\(counted(store.largeBodies.count, "large body", "large bodies")) of \(roundedSize(store.largeBodies.octets))",
       "search index \(roundedSize(store.searchIndexOctets))",
     ].joined(separator: ", "),

@@ -73,6 +73,7 @@ import Testing
     (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
     (.searchIndex(rebuild: false), "search index current: 0 of 0"),
     (.storeStatistics, "statistics: 0 messages in 2 accounts"),
+    (.compactStore(octetsPerSecond: nil), "compaction: 0 packs"),
     (.searchIndex(rebuild: true), "search index current: 0 of 0"),
     (
       .listMessages(address: "alice@example.org", mailbox: nil, isDeleted: true, limit: 10), "messages []"
@@ -251,6 +252,7 @@ extension AdministrativeReply {
     case .appPassword(let label, let password):
       password.count == 24 ? "app password for \(label)" : "a strange app password"
     case .verification(let report): "verification: \(report.accounts) accounts, \(report.findings.count) findings"
+    case .compaction(let report): "compaction: \(report.packs) packs"
     case .repair(let report): "repair: \(report.outcome.rawValue)"
     case .statistics(let report):
       "statistics: \(report.store.messages) messages in \(report.store.accounts) accounts"

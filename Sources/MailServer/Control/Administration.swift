@@ -100,6 +100,8 @@ package struct Administration: Sendable {
           .sorted { $0.pattern < $1.pattern })
     case .verifyStore(let isThorough, let octetsPerSecond):
       return try await verifyStore(isThorough: isThorough, octetsPerSecond: octetsPerSecond, progress)
+    case .compactStore(let octetsPerSecond):
+      return try await compactStore(octetsPerSecond: octetsPerSecond, progress)
     case .searchIndex(let rebuild):
       if rebuild {
         logger.notice("search_index_rebuild")

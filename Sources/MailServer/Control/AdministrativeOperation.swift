@@ -29,6 +29,9 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   /// Looks at everything in the store. A running server reads no more than so many octets a second; without a number,
   /// as many as leave the disk to others.
   case verifyStore(isThorough: Bool, octetsPerSecond: Int64?)
+  /// Writes packs anew that have much that is no longer needed; reads and writes no more than so many octets a second, as
+  /// for a verification.
+  case compactStore(octetsPerSecond: Int64?)
   /// What the store holds, and, from a running server, what it measures of its work.
   case storeStatistics
   /// How far the search index is; before that, makes it anew where asked to. Whoever does not wait for it stops
@@ -95,6 +98,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case appPassword(label: String, password: String)
   case aliases([AliasSummary])
   case verification(VerificationReport)
+  case compaction(CompactionReport)
   case repair(RepairReport)
   case searchIndex(SearchIndexSummary)
   case statistics(StoreStatisticsReport)

@@ -26,6 +26,27 @@ extension Administration {
     return .verification(report)
   }
 
+  /// Who asks for it wants the room back: packs too that are not mostly dead.
+  private static let deadPercentWhenAsked: Int64 = 25
+
+  func compactStore(
+    octetsPerSecond: Int64?, _ progress: @escaping ProgressHandler
+  ) async throws(Refusal) -> AdministrativeReply {
+    let options = CompactionOptions(
+      deadPercent: Self.deadPercentWhenAsked,
+      octetsPerSecond: octetsPerSecond ?? (isAlone ? nil : Self.octetsPerSecond))
+    let report: CompactionReport
+    do throws(StoreError) {
+      report = try await store.compact(options, progress: progress)
+    } catch .deviceFull {
+      throw Refusal("the store: there is no space left to write what is still needed of a pack; nothing is lost")
+    } catch {
+      throw Refusal("the store: \(error.inWords)")
+    }
+    logger.notice("store_compacted", metadata: report.logMetadata)
+    return .compaction(report)
+  }
+
   func backUpStore(
     to directory: String, verifies: Bool, octetsPerSecond: Int64?, _ progress: @escaping ProgressHandler
   ) async throws(Refusal) -> AdministrativeReply {
@@ -84,6 +105,12 @@ private func machineName() -> String? {
   var name = [CChar](repeating: 0, count: 256)
   guard gethostname(&name, name.count - 1) == 0 else { return nil }
   return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+extension CompactionReport {
+  var logMetadata: Logger.Metadata {
+    ["packs": "\(packs)", "octets": "\(octetsBefore)", "saved": "\(savedOctets)", "unfit": "\(unfit.count)"]
+  }
 }
 
 extension VerificationReport {

@@ -258,21 +258,43 @@ package final class RunningServer: Sendable {
 
   private static let housekeepingInterval = Duration.seconds(3_600)
 
+  /// Reading and writing together, in octets a second: a compaction is never urgent.
+  private static let compactionRate: Int64 = 16 << 20
+
   /// What is due from time to time, beside everything else, until the task is cancelled.
   private static func keepHouse(_ store: MailStore, logger: Logger) async {
     repeat {
-      do throws(StoreError) {
-        let purged = try await store.purgeDeleted()
-        guard !purged.isEmpty else { continue }
-        logger.notice(
-          "deleted_purged",
-          metadata: [
-            "entries": "\(purged.entries)", "messages": "\(purged.messages)", "octets": "\(purged.octets)",
-          ])
-      } catch {
-        logger.error("purge_failed", metadata: ["error": "\(error)"])
-      }
+      await purge(store, logger)
+      await compact(store, logger)
     } while (try? await Task.sleep(for: housekeepingInterval)) != nil
+  }
+
+  private static func purge(_ store: MailStore, _ logger: Logger) async {
+    do throws(StoreError) {
+      let purged = try await store.purgeDeleted()
+      guard !purged.isEmpty else { return }
+      logger.notice(
+        "deleted_purged",
+        metadata: [
+          "entries": "\(purged.entries)", "messages": "\(purged.messages)", "octets": "\(purged.octets)",
+        ])
+    } catch {
+      logger.error("purge_failed", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private static func compact(_ store: MailStore, _ logger: Logger) async {
+    do throws(StoreError) {
+      let report = try await store.compact(CompactionOptions(octetsPerSecond: compactionRate))
+      if report.packs > 0 { logger.notice("store_compacted", metadata: report.logMetadata) }
+      for pack in report.unfit {
+        logger.warning("pack_not_compacted", metadata: ["pack": "\(pack.pack)", "reason": "\(pack.reason)"])
+      }
+    } catch .closed {
+      // The server is being stopped; the next one goes on.
+    } catch {
+      logger.error("compaction_failed", metadata: ["error": "\(error)"])
+    }
   }
 
   // MARK: Change

@@ -53,10 +53,10 @@ struct BackupDirectory {
   }
 
   /// How far each pack goes by its own `store.db`; empty where there is none yet.
-  func committedEnds() -> [Int64: Int64] {
+  func committedEnds() -> [PackNumber: Int64] {
     guard files.exists(layout.database), let database = try? Database(path: layout.database, access: .reading)
     else { return [:] }
-    return (try? VerificationStart(database).ends) ?? [:]
+    return (try? database.committedPacks()) ?? [:]
   }
 
   /// Replaces the note, durably.

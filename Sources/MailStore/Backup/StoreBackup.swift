@@ -122,12 +122,12 @@ struct StoreBackup {
     let database = try copyDatabase()
     let state = try VerificationStart(database)
     let known = target.committedEnds()
-    var packs: [(segment: Int64, range: Range<Int64>)] = []
-    for (segment, end) in state.ends.sorted(by: { $0.key < $1.key }) where end > 0 {
+    var packs: [(number: PackNumber, range: Range<Int64>)] = []
+    for (number, end) in state.ends.sorted(by: { $0.key < $1.key }) where end > 0 {
       report.packs += 1
       report.octets += end
-      let start = startOfCopy(segment, end: end, known: known[segment])
-      if start < end { packs.append((segment, start..<end)) }
+      let start = startOfCopy(number, end: end, known: known[number])
+      if start < end { packs.append((number, start..<end)) }
     }
     var large: [StoredBody] = []
     try database.each("SELECT id, pack, position, size, checksum FROM bodies WHERE pack IS NULL ORDER BY id") {
@@ -139,7 +139,7 @@ struct StoreBackup {
     let missing = large.filter { files.size(of: target.layout.large($0.id)) != $0.size }
     total = packs.reduce(0) { $0 + Int64($1.range.count) } + missing.reduce(0) { $0 + $1.size }
 
-    for (segment, range) in packs { try copyPack(segment, range, stamp: state.stamp) }
+    for (number, range) in packs { try copyPack(number, range, stamp: state.stamp) }
     for body in missing { try copyLarge(body) }
     do throws(FileError) {
       try files.flushDirectory(target.layout.packs)
@@ -192,8 +192,8 @@ struct StoreBackup {
 
   /// From where on a pack must be copied.
   /// - Parameter known: how far it goes by the backup's `store.db`. What is beyond may not have been flushed.
-  private func startOfCopy(_ segment: Int64, end: Int64, known: Int64?) -> Int64 {
-    let (ours, theirs) = (target.layout.pack(segment), source.pack(segment))
+  private func startOfCopy(_ number: PackNumber, end: Int64, known: Int64?) -> Int64 {
+    let (ours, theirs) = (target.layout.pack(number), source.pack(number))
     // Without a word of it, only a whole one counts: it got its name after it was flushed.
     let isWhole = known == nil && files.size(of: ours) == end
     let start = known ?? (isWhole ? end : 0)
@@ -201,11 +201,11 @@ struct StoreBackup {
     return start > 0 && start <= end && files.ends(of: ours, at: start, equalThoseOf: theirs) ? start : 0
   }
 
-  private mutating func copyPack(_ segment: Int64, _ range: Range<Int64>, stamp: UInt64) throws(StoreError) {
-    let final = target.layout.pack(segment)
+  private mutating func copyPack(_ number: PackNumber, _ range: Range<Int64>, stamp: UInt64) throws(StoreError) {
+    let final = target.layout.pack(number)
     let path = range.lowerBound > 0 ? final : final + ".new"
-    try copy(source.pack(segment), to: path, range)
-    try check(path, as: source.pack(segment), range, stamp: stamp)
+    try copy(source.pack(number), to: path, range)
+    try check(path, as: source.pack(number), range, stamp: stamp)
     if path != final { try rename(path, to: final) }
   }
 
@@ -272,9 +272,9 @@ struct StoreBackup {
     for directory in [target.layout.packs, target.layout.large] { try remove(from: directory) { $0.hasSuffix(".new") } }
   }
 
-  private func removeUnnamed(packs: Set<Int64>, large: Set<Int64>) throws(StoreError) {
+  private func removeUnnamed(packs: Set<PackNumber>, large: Set<Int64>) throws(StoreError) {
     let layout = target.layout
-    try remove(from: layout.packs) { name in layout.segment(ofPackNamed: name).map { !packs.contains($0) } ?? true }
+    try remove(from: layout.packs) { name in layout.number(ofPackNamed: name).map { !packs.contains($0) } ?? true }
     try remove(from: layout.large) { name in Int64(name).map { !large.contains($0) } ?? true }
   }
 

@@ -106,8 +106,8 @@ package struct WholeRestore: Sendable {
     }
     let state = try VerificationStart(saved.database)
     var parts: [(from: String, to: String, size: Int64)] = []
-    for (segment, end) in state.ends where end > 0 {
-      parts.append((saved.layout.pack(segment), new.pack(segment), end))
+    for (number, end) in state.ends where end > 0 {
+      parts.append((saved.layout.pack(number), new.pack(number), end))
     }
     try saved.database.each("SELECT id, size FROM bodies WHERE pack IS NULL") {
       parts.append((saved.layout.large($0.integer(0)), new.large($0.integer(0)), $0.integer(1)))

@@ -4,20 +4,21 @@ import SQLite
 /// Keeps everything but bodies in SQLite (`store.db`), bodies in packs and files of their own, and a search index beside
 /// them. Writes run on one thread, in groups; reads on a small pool.
 package final class SQLiteEngine: StorageEngine {
-  private let writer: Writer
+  let writer: Writer
   private let readers: WorkerPool<Database>
-  private let filePool: WorkerPool<Void>
+  let filePool: WorkerPool<Void>
   private let checkpointer: Checkpointer
-  private let bodies: BodyReader
+  let bodies: BodyReader
   private let staging: StagingArea
   private let search: SearchIndex
   private let lock: StoreLock
   private let isClosed = ClosedFlag()
-  private let layout: StoreLayout
-  private let files: FileAccess
+  let layout: StoreLayout
+  let files: FileAccess
   private let options: StoreOptions
   /// Whoever removes packs or large files asks here first.
-  private let holds = FileHolds()
+  let holds = FileHolds()
+  let compactionTurn = CompactionTurn()
 
   private init(_ parts: OpenedStore, _ options: StoreOptions) {
     self.options = options
@@ -56,6 +57,7 @@ package final class SQLiteEngine: StorageEngine {
 
   package func close() async {
     isClosed.set()
+    await compactionTurn.end()
     await writer.close()
     await search.close()
     await readers.stop()
@@ -83,7 +85,7 @@ package final class SQLiteEngine: StorageEngine {
     try await reading { (database) throws(StoreError) in try query(database) }
   }
 
-  private func reading<Value: Sendable>(
+  func reading<Value: Sendable>(
     _ query: @escaping @Sendable (Database) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     let isClosed = isClosed

@@ -52,6 +52,9 @@ package protocol StorageEngine: Sendable {
     -> VerificationReport
   func backUp(to directory: String, options: BackupOptions, progress: @escaping ProgressHandler)
     async throws(StoreError) -> BackupReport
+  /// Gives back the room of bodies that nobody needs any more. A close ends it first.
+  func compact(_ options: CompactionOptions, progress: @escaping ProgressHandler) async throws(StoreError)
+    -> CompactionReport
   /// Commits what waits, and lets go of everything.
   func close() async
   /// As `close`, without waiting.

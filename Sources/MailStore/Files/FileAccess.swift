@@ -131,6 +131,12 @@ final class File: Sendable {
     return fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
   }
 
+  /// Nothing names it any more.
+  var isRemoved: Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_nlink == 0
+  }
+
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
     try access.check(.write(path), path: path)
     var written = 0

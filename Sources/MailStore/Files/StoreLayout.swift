@@ -29,13 +29,16 @@ struct StoreLayout: Sendable {
   var large: String { "\(root)/large" }
   var spool: String { "\(root)/spool" }
 
-  func pack(_ segment: Int64) -> String { "\(packs)/\(segment).pack" }
+  func pack(_ number: PackNumber) -> String { "\(packs)/\(number).pack" }
   func large(_ body: Int64) -> String { "\(large)/\(body)" }
 
-  func segment(ofPackNamed name: String) -> Int64? {
+  func number(ofPackNamed name: String) -> PackNumber? {
     guard name.hasSuffix(".pack") else { return nil }
-    return Int64(name.dropLast(5))
+    return PackNumber(name.dropLast(5))
   }
+
+  /// A pack while it is being compacted. What a crash leaves of it goes with the rest of the spool.
+  var compacting: String { "\(spool)/compacting" }
 
   /// Makes what is missing, durably.
   func prepare(_ files: FileAccess) throws(FileError) {

@@ -7,7 +7,7 @@ import Bytes
 ///  0  4  magic "MPk1"
 ///  4  1  kind
 ///  5  3  zero
-///  8  8  body ID; 0 for changes; the pack's own number for a beginning
+///  8  8  body ID; 0 for changes; the pack's own place for a beginning
 /// 16  8  body size; 0 where there is no body
 /// 24  4  metadata size
 /// 28  4  CRC-32C of the body; 0 where there is none
@@ -28,6 +28,10 @@ enum PackRecord {
     case changes = 3
     /// The first of a pack.
     case beginning = 4
+    /// The first of a pack that was compacted.
+    case compactedBeginning = 5
+    /// What is left of the record of a body, in the pack or a file of its own, that no message has any more.
+    case goneBody = 6
   }
 
   static let headerSize = 36
@@ -35,6 +39,7 @@ enum PackRecord {
   private static let magic: UInt32 = 0x316B_504D
   static let magicBytes: [UInt8] = Array("MPk1".utf8)
   static let beginningSize = headerSize + 16 + stampSize
+  static let compactedBeginningSize = headerSize + 40 + stampSize
 
   /// Where the message went in one account.
   struct Placement: Sendable, Hashable {
@@ -71,9 +76,7 @@ enum PackRecord {
   enum Metadata: Hashable {
     case placements([Placement])
     case changes([RecordedChange])
-    /// The pack whose records come before, and where its committed ones end: what it has beyond that never happened.
-    /// In the first pack of a store both are 0.
-    case beginning(previous: PackPosition)
+    case beginning(PackBeginning)
   }
 
   /// Header and metadata of a record, undamaged.
@@ -102,10 +105,15 @@ enum PackRecord {
     }
   }
 
-  static func encode(beginningOf segment: Int64, after previous: PackPosition, stamp: UInt64) -> [UInt8] {
-    encode(.beginning, id: segment, stamp: stamp, capacity: 16) { record in
-      record.appendLittleEndian(previous.segment)
-      record.appendLittleEndian(previous.offset)
+  static func encode(beginningOf segment: Int64, _ beginning: PackBeginning, stamp: UInt64) -> [UInt8] {
+    let kind = beginning.compaction == nil ? Kind.beginning : .compactedBeginning
+    return encode(kind, id: segment, stamp: stamp, capacity: 40) { record in
+      record.appendLittleEndian(beginning.previous.segment)
+      record.appendLittleEndian(beginning.previous.offset)
+      guard let compaction = beginning.compaction else { return }
+      record.appendLittleEndian(compaction.generation)
+      record.appendLittleEndian(compaction.replacedEnd)
+      record.appendLittleEndian(compaction.length)
     }
   }
 
@@ -160,20 +168,49 @@ enum PackRecord {
     cursor.position = headerSize
     let metadata: Metadata
     switch header.kind {
-    case .body, .largeBody:
+    case .body, .largeBody, .goneBody:
       guard let placements = cursor.nextList({ Placement(decoding: &$0) }) else { return nil }
       metadata = .placements(placements)
     case .changes:
       guard let changes = cursor.nextList({ RecordedChange(decoding: &$0) }) else { return nil }
       metadata = .changes(changes)
     case .beginning:
-      guard let segment = cursor.take(8), let offset = cursor.take(8) else { return nil }
-      metadata = .beginning(
-        previous: PackPosition(
-          segment: segment.littleEndian(Int64.self, at: 0), offset: offset.littleEndian(Int64.self, at: 0)))
+      guard let beginning = PackBeginning(decoding: &cursor, isCompacted: false) else { return nil }
+      metadata = .beginning(beginning)
+    case .compactedBeginning:
+      guard let beginning = PackBeginning(decoding: &cursor, isCompacted: true) else { return nil }
+      metadata = .beginning(beginning)
     }
     return Decoded(
       header: header, metadata: metadata, stamp: cursor.take(stampSize).map { $0.littleEndian(UInt64.self, at: 0) })
+  }
+}
+
+/// What a pack says of its place in the history.
+struct PackBeginning: Hashable {
+  /// The pack whose records come before, and where its committed ones end as it was written: what it has beyond that
+  /// never happened. In the first pack of a store both are 0.
+  var previous: PackPosition
+  /// Nil for a pack as it was written.
+  var compaction: Compaction?
+
+  struct Compaction: Hashable {
+    var generation: Int64
+    /// Where the committed records of the pack ended as it was written, which is what the next pack says of it.
+    var replacedEnd: Int64
+    /// Of this file.
+    var length: Int64
+  }
+}
+
+extension PackBeginning {
+  fileprivate init?(decoding cursor: inout ByteCursor, isCompacted: Bool) {
+    func next() -> Int64? { cursor.take(8)?.littleEndian(Int64.self, at: 0) }
+    guard let segment = next(), let offset = next() else { return nil }
+    previous = PackPosition(segment: segment, offset: offset)
+    guard isCompacted else { return }
+    guard let generation = next(), let replacedEnd = next(), let length = next() else { return nil }
+    compaction = Compaction(generation: generation, replacedEnd: replacedEnd, length: length)
   }
 }
 

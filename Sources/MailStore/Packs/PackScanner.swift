@@ -81,6 +81,12 @@ struct PackScanner {
     return window.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<start + record.header.bodySize])) }
   }
 
+  /// All of the record that came last, where it is whole.
+  mutating func withOctets<Result>(of record: Record, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    fill(record.position, Int(record.end - record.position))
+    return bytes(record.position..<record.end).withUnsafeBytes(body)
+  }
+
   // MARK: Records
 
   private mutating func record(at position: Int64) -> Record? {

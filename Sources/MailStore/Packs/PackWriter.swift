@@ -70,14 +70,15 @@ final class PackWriter {
 
   private func openIfNeeded() throws(FileError) {
     if file == nil {
-      let opened = try File(layout.pack(segment), .writing, access: files)
+      let opened = try File(layout.pack(PackNumber(segment)), .writing, access: files)
       // The name of a new pack must survive as well as its contents. One that is there already may have been made by a
       // group whose flush of the directory failed.
       try files.flushDirectory(layout.packs)
       file = opened
     }
     if end == 0 {
-      buffer.append(contentsOf: PackRecord.encode(beginningOf: segment, after: previous, stamp: stamp))
+      buffer.append(
+        contentsOf: PackRecord.encode(beginningOf: segment, PackBeginning(previous: previous), stamp: stamp))
     }
   }
 

@@ -11,7 +11,7 @@ struct BodyProblem: Error {
 struct StoredBody: Hashable {
   var id: Int64
   /// Nil for a file of its own.
-  var pack: Int64?
+  var pack: PackNumber?
   var position: Int64
   var size: Int64
   var checksum: UInt32
@@ -82,7 +82,7 @@ extension StoredBody {
   /// Columns: id, pack, position, size, checksum.
   init(_ row: Row) {
     self.init(
-      id: row.integer(0), pack: row.optionalInteger(1), position: row.integer(2), size: row.integer(3),
-      checksum: UInt32(truncatingIfNeeded: row.integer(4)))
+      id: row.integer(0), pack: row.optionalInteger(1).map(PackNumber.init(rawValue:)), position: row.integer(2),
+      size: row.integer(3), checksum: UInt32(truncatingIfNeeded: row.integer(4)))
   }
 }

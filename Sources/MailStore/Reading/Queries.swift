@@ -147,16 +147,30 @@ extension Database {
     return result
   }
 
-  struct BodyLocation {
-    var pack: Int64?
+  struct BodyLocation: Equatable {
+    /// Nil for a file of its own.
+    var pack: PackNumber?
     var position: Int64
     var size: Int
   }
 
   func location(of body: Int64) throws(StoreError) -> BodyLocation? {
     try one("SELECT pack, position, size FROM bodies WHERE id = ?", .integer(body)) { row in
-      BodyLocation(pack: row.optionalInteger(0), position: row.integer(1), size: Int(row.integer(2)))
+      BodyLocation(
+        pack: row.optionalInteger(0).map(PackNumber.init(rawValue:)), position: row.integer(1),
+        size: Int(row.integer(2)))
     }
+  }
+}
+
+extension Database {
+  /// The packs of which something is committed, and where the committed records of each end.
+  func committedPacks() throws(StoreError) -> [PackNumber: Int64] {
+    var ends: [PackNumber: Int64] = [:]
+    try each("SELECT id, length FROM sealed_packs") { ends[PackNumber(rawValue: $0.integer(0))] = $0.integer(1) }
+    let active = try StoreState(self).pack
+    if active.segment > 0 { ends[PackNumber(active.segment)] = active.end }
+    return ends
   }
 }
 

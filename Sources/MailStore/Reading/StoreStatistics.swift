@@ -20,6 +20,8 @@ package struct StoreStatistics: Codable, Hashable, Sendable {
   /// The database's write-ahead log.
   package var logOctets: Int64 = 0
   package var packs = Files()
+  /// Of these: bodies that no message has any more.
+  package var deadPackOctets: Int64 = 0
   /// Bodies in files of their own.
   package var largeBodies = Files()
   package var searchIndexOctets: Int64 = 0
@@ -35,6 +37,7 @@ extension StoreStatistics {
       messageOctets = row.integer(2)
     }
     deletedMessages = try database.one("SELECT count(*) FROM deleted_entries") { $0.integer(0) } ?? 0
+    deadPackOctets = try database.one("SELECT coalesce(sum(octets), 0) FROM dead_octets") { $0.integer(0) } ?? 0
     databaseOctets = files.size(of: layout.database)
     logOctets = files.size(of: layout.databaseLog)
     searchIndexOctets = files.size(of: layout.searchIndex)

@@ -22,6 +22,10 @@ final class HistoryReplay {
   var lost: [Int64: String] = [:]
   /// Whose record and body are whole.
   var whole = IdentifierSet()
+  /// That a compaction has taken away, because no message had them any more.
+  private(set) var gone = IdentifierSet()
+  /// Sizes of the bodies that each pack has.
+  private(set) var bodyOctets: [PackNumber: Int64] = [:]
   private(set) var highestID: Int64 = 0
   let threadKey: UInt64
 
@@ -42,7 +46,7 @@ final class HistoryReplay {
   func read(_ link: PackChain.Link, progress: (Int64) -> Void) throws(StoreError) {
     let file: File
     do throws(FileError) {
-      file = try File(layout.pack(link.segment), .reading, access: files)
+      file = try File(layout.pack(link.number), .reading, access: files)
     } catch {
       throw error.storeError
     }
@@ -50,37 +54,37 @@ final class HistoryReplay {
     while let item = scanner.next() {
       switch item {
       case .damaged(let range):
-        let text = "pack \(link.segment): no record can be read from \(range.lowerBound) to \(range.upperBound)"
+        let text = "pack \(link.number): no record can be read from \(range.lowerBound) to \(range.upperBound)"
         damages.append(text)
         // What is torn at its end may have gone on.
         let isTorn = range.upperBound == link.end && !link.isEndKnown
         gaps.add(
-          PackPosition(segment: link.segment, offset: range.lowerBound), octets: isTorn ? nil : Int64(range.count), text
-        )
+          PackPosition(segment: link.number.place, offset: range.lowerBound),
+          octets: isTorn ? nil : Int64(range.count), text)
       case .record(let record):
         if record.body == .cutOff {
-          let text = "pack \(link.segment) ends inside the record at \(record.position)"
+          let text = "pack \(link.number) ends inside the record at \(record.position)"
           damages.append(text)
           gaps.add(
-            PackPosition(segment: link.segment, offset: record.position), octets: link.isEndKnown ? 0 : nil, text)
+            PackPosition(segment: link.number.place, offset: record.position), octets: link.isEndKnown ? 0 : nil, text)
         }
-        try apply(record, of: link.segment, &scanner)
+        try apply(record, of: link.number, &scanner)
       }
       progress(scanner.position)
     }
   }
 
   private func apply(
-    _ record: PackScanner.Record, of segment: Int64, _ scanner: inout PackScanner
+    _ record: PackScanner.Record, of pack: PackNumber, _ scanner: inout PackScanner
   ) throws(StoreError) {
-    let isInBase = base.map { PackPosition(segment: segment, offset: record.position) < $0 } ?? false
+    let isInBase = base.map { PackPosition(segment: pack.place, offset: record.position) < $0 } ?? false
     switch record.metadata {
     case .beginning: return
     case .changes(let changes):
       guard !isInBase else { return }
       for change in changes { try apply(change) }
     case .placements(let placements):
-      let body = try readBody(record, of: segment, &scanner, isInBase: isInBase)
+      let body = try readBody(record, of: pack, &scanner, isInBase: isInBase)
       guard !isInBase else { return }
       try insert(placements, body: record.header, references: body)
     }
@@ -90,16 +94,21 @@ final class HistoryReplay {
 
   /// Returns the message IDs it has and answers, where it is whole.
   private func readBody(
-    _ record: PackScanner.Record, of segment: Int64, _ scanner: inout PackScanner, isInBase: Bool
+    _ record: PackScanner.Record, of pack: PackNumber, _ scanner: inout PackScanner, isInBase: Bool
   ) throws(StoreError) -> ThreadReferences? {
     let id = record.header.bodyID
     meet(id: id)
+    if record.header.kind == .goneBody {
+      gone.insert(id)
+      return nil
+    }
+    if record.header.kind == .body { bodyOctets[pack, default: 0] += Int64(record.header.bodySize) }
     var structure: MessageStructure?
     var problem = ""
     switch record.body {
     case .intact: structure = scanner.withBody(of: record) { MessageStructure(parsing: $0) }
-    case .damaged: problem = "its body in pack \(segment) at \(record.bodyPosition) is damaged"
-    case .cutOff: problem = "pack \(segment) ends inside its body"
+    case .damaged: problem = "its body in pack \(pack) at \(record.bodyPosition) is damaged"
+    case .cutOff: problem = "pack \(pack) ends inside its body"
     case .none:
       do throws(BodyProblem) {
         structure = try largeBody(record.header)
@@ -112,12 +121,12 @@ final class HistoryReplay {
       if !whole.contains(id) { lost[id] = problem }
       return nil
     }
-    let pack = record.header.kind == .body ? segment : nil
+    let number = record.header.kind == .body ? pack.rawValue : nil
     let position = record.header.kind == .body ? record.bodyPosition : 0
     if isInBase {
       let isAsSaid = try database.one(
         "SELECT 1 FROM bodies WHERE id = ? AND pack IS ? AND position = ? AND size = ? AND checksum = ?",
-        .integer(id), .integer(pack), .integer(position), .integer(Int64(record.header.bodySize)),
+        .integer(id), .integer(number), .integer(position), .integer(Int64(record.header.bodySize)),
         .integer(Int64(record.header.bodyChecksum))
       ) { _ in true }
       guard isAsSaid == true else { return nil }
@@ -126,7 +135,7 @@ final class HistoryReplay {
     } else {
       try database.change(
         "INSERT OR REPLACE INTO bodies (id, pack, position, size, checksum, structure) VALUES (?, ?, ?, ?, ?, ?)",
-        .integer(id), .integer(pack), .integer(position), .integer(Int64(record.header.bodySize)),
+        .integer(id), .integer(number), .integer(position), .integer(Int64(record.header.bodySize)),
         .integer(Int64(record.header.bodyChecksum)), .blob(structure.encoded()))
     }
     lost[id] = nil

@@ -36,7 +36,7 @@ struct SoundDatabase {
   /// Where its committed records end.
   let end: PackPosition
   /// Committed ends of all packs.
-  let ends: [Int64: Int64]
+  let ends: [PackNumber: Int64]
   let stamp: UInt64
   let threadKey: UInt64
   let nextID: Int64
@@ -60,10 +60,7 @@ struct SoundDatabase {
     stamp = state.stamp
     threadKey = state.threadKey
     nextID = state.nextID
-    var ends: [Int64: Int64] = [:]
-    try database.each("SELECT id, length FROM sealed_packs") { ends[$0.integer(0)] = $0.integer(1) }
-    if end.segment > 0 { ends[end.segment] = end.offset }
-    self.ends = ends
+    ends = try database.committedPacks()
   }
 }
 

@@ -13,12 +13,14 @@ struct Settlement {
   private(set) var lost: [RepairPlan.LostMessage] = []
   private(set) var lostCount: Int64 = 0
   private(set) var lostDeletedCount: Int64 = 0
+  /// Of what no longer needs its body, though no record that can be read says so.
+  private var goneCount: Int64 = 0
   private var nextID: Int64
 
   private var database: Database { replay.database }
 
   /// The packs do not tell all that is there now.
-  var hasChanged: Bool { lostCount > 0 || !notes.isEmpty }
+  var hasChanged: Bool { lostCount > 0 || goneCount > 0 || !notes.isEmpty }
 
   init(_ replay: HistoryReplay, now: Timestamp, slack: Int64) {
     self.replay = replay
@@ -245,7 +247,8 @@ struct Settlement {
         LostEntry(
           mailbox: row.integer(0), uid: UInt32(truncatingIfNeeded: row.integer(1)), body: row.optionalInteger(2)))
     }
-    lostCount = Int64(entries.count)
+    lostCount = Int64(entries.count { !isGone($0.body) })
+    goneCount += Int64(entries.count) - lostCount
     if lostCount > 0 {
       // Where they came from they may still be: another import brings them.
       try database.change(
@@ -269,7 +272,7 @@ struct Settlement {
           entries[position].uid == last || entries[position].uid == last + 1
         {
           last = entries[position].uid
-          report(last, known, entries[position].body)
+          if !isGone(entries[position].body) { report(last, known, entries[position].body) }
           position += 1
         }
         try database.change(
@@ -280,13 +283,12 @@ struct Settlement {
           .integer(modSequence), .integer(Int64(entry.uid)), .integer(Int64(last)))
       }
     }
-    let withoutBody = try database.one(
+    try database.each(
       """
-      SELECT count(*) FROM messages m WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = m.body)
+      SELECT body FROM messages m WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = m.body)
         AND orphaned_at IS NOT NULL
       """
-    ) { $0.integer(0) }
-    lostDeletedCount = withoutBody ?? 0
+    ) { if !isGone($0.integer(0)) { lostDeletedCount += 1 } }
     try database.change("DELETE FROM messages WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = messages.body)")
     try database.change(
       "DELETE FROM bodies WHERE id NOT IN (SELECT body FROM messages UNION SELECT body FROM queued_messages)")
@@ -297,6 +299,8 @@ struct Settlement {
         OR EXISTS (SELECT 1 FROM entries e WHERE e.mailbox = deleted_entries.mailbox AND e.uid = deleted_entries.uid)
       """)
   }
+
+  private func isGone(_ body: Int64?) -> Bool { body.map(replay.gone.contains) ?? false }
 
   private mutating func report(_ uid: UInt32, _ mailbox: RecordedMailbox, _ body: Int64?) {
     guard lost.count < RepairPlan.listLimit else { return }
@@ -310,14 +314,19 @@ struct Settlement {
 
   /// All that waits is tried anew. Where something may have been sent of which nothing tells, it waits for a person.
   private mutating func settleQueue() throws(StoreError) {
-    let lost = try database.one(
-      "SELECT count(*) FROM queued_messages m WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = m.body)"
-    ) { $0.integer(0) }
-    if let lost, lost > 0 {
-      notes.append("queued messages whose bodies are lost, and which will not be sent: \(lost)")
-      try database.change(
-        "DELETE FROM queued_messages WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = queued_messages.body)")
+    var lost: Int64 = 0
+    try database.each(
+      "SELECT body FROM queued_messages m WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = m.body)"
+    ) {
+      if isGone($0.integer(0)) {
+        goneCount += 1
+      } else {
+        lost += 1
+      }
     }
+    if lost > 0 { notes.append("queued messages whose bodies are lost, and which will not be sent: \(lost)") }
+    try database.change(
+      "DELETE FROM queued_messages WHERE NOT EXISTS (SELECT 1 FROM bodies b WHERE b.id = queued_messages.body)")
     try database.change("DELETE FROM queued_recipients WHERE message NOT IN (SELECT id FROM queued_messages)")
     try database.change("DELETE FROM queued_messages WHERE id NOT IN (SELECT message FROM queued_recipients)")
     if slack > 0 {

@@ -181,7 +181,8 @@ final class RepairWork: @unchecked Sendable {
     return Built(
       replay: replay, settlement: settlement, chain: chain,
       stamp: chain.stamp ?? old.sound?.stamp ?? state.stamp, rescued: rescued,
-      needsBaseline: !isWhole || settlement.hasChanged || !chain.strangers.isEmpty,
+      needsBaseline: !isWhole || settlement.hasChanged || !chain.strangers.isEmpty
+        || !chain.replacements.isEmpty,
       source: base != nil ? .database : isWhole ? .packs : .remains)
   }
 
@@ -200,7 +201,8 @@ final class RepairWork: @unchecked Sendable {
       }
     let isNeeded = problem != nil || built.needsBaseline || differences?.isEmpty != true
     if isNeeded, old.isThere { keptAs = newName() }
-    var notes = built.chain.strangers.map { "\($0); it is left out" } + built.settlement.notes
+    var notes = built.chain.strangers.map { "\($0); it is left out" } + built.chain.replacements
+    notes += built.settlement.notes
     if !built.rescued.isEmpty {
       notes.append("bodies that are whole in records that are not, and are written anew: \(built.rescued.count)")
     }
@@ -265,11 +267,13 @@ final class RepairWork: @unchecked Sendable {
   /// Tells the packs what they do not know, and the database where they end.
   private func finish(_ built: Built) throws(StoreError) {
     let database = built.replay.database
-    var ends = built.chain.links.map { PackPosition(segment: $0.segment, offset: $0.end) }
+    var ends = built.chain.links.map { (number: $0.number, end: $0.end) }
     if built.needsBaseline {
+      let last = built.chain.links.last
       let packs = PackWriter(
         layout: layout, files: files, segment: built.chain.lastSegment + 1, committedEnd: 0,
-        previous: ends.last ?? PackPosition(segment: 0, offset: 0), stamp: built.stamp, segmentLimit: .max)
+        previous: PackPosition(segment: last?.number.place ?? 0, offset: last?.writtenEnd ?? 0), stamp: built.stamp,
+        segmentLimit: .max)
       packs.beginGroup()
       try RescuedBody.write(built.rescued, to: packs, database, layout, files)
       let start = PackPosition(segment: packs.segment, offset: packs.newEnd)
@@ -282,22 +286,23 @@ final class RepairWork: @unchecked Sendable {
       }
       do throws(FileError) { try packs.flush() } catch { throw error.storeError }
       packs.commitGroup()
-      ends.append(PackPosition(segment: packs.segment, offset: packs.committedEnd))
+      ends.append((PackNumber(packs.segment), packs.committedEnd))
     }
     try writeState(ends, built)
     do throws(SQLiteError) { try database.commit() } catch { throw StoreError(error) }
   }
 
-  private func writeState(_ ends: [PackPosition], _ built: Built) throws(StoreError) {
+  private func writeState(_ ends: [(number: PackNumber, end: Int64)], _ built: Built) throws(StoreError) {
     let database = built.replay.database
-    for end in ends.dropLast() {
+    for (number, end) in ends.dropLast() {
       try database.change(
-        "INSERT INTO sealed_packs (id, length) VALUES (?, ?)", .integer(end.segment), .integer(end.offset))
+        "INSERT INTO sealed_packs (id, length) VALUES (?, ?)", .integer(number.rawValue), .integer(end))
     }
     if let last = ends.last {
-      try database.change("UPDATE state SET value = ? WHERE name = 'pack'", .integer(last.segment))
-      try database.change("UPDATE state SET value = ? WHERE name = 'pack_end'", .integer(last.offset))
+      try database.change("UPDATE state SET value = ? WHERE name = 'pack'", .integer(last.number.place))
+      try database.change("UPDATE state SET value = ? WHERE name = 'pack_end'", .integer(last.end))
     }
+    try database.setDeadOctets(built.replay.bodyOctets)
     try database.change(
       "UPDATE state SET value = ? WHERE name = 'thread_key'", .integer(Int64(bitPattern: built.replay.threadKey)))
     try database.change(

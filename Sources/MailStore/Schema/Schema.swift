@@ -233,6 +233,15 @@ enum Schema {
         PRIMARY KEY (import, key)
       ) WITHOUT ROWID;
       """),
+    Migration(
+      "6 dead octets of packs",
+      """
+      -- About how much of a pack are bodies that no message has any more. Here all that is no body is among it: who
+      -- compacts a pack finds out.
+      CREATE TABLE dead_octets (pack INTEGER PRIMARY KEY, octets INTEGER NOT NULL);
+      INSERT INTO dead_octets SELECT p.id, p.length - ifnull(b.octets, 0) FROM sealed_packs p
+      LEFT JOIN (SELECT pack, sum(size) AS octets FROM bodies WHERE pack IS NOT NULL GROUP BY pack) b ON b.pack = p.id;
+      """),
   ]
 }
 

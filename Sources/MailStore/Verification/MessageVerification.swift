@@ -38,15 +38,26 @@ extension StoreVerifier {
 
   /// A body that was not found whole where it should be. It may have been moved or removed since.
   private mutating func checkAgain(_ body: StoredBody) throws(StoreError) {
-    let current = try reading { (database) throws(StoreError) in
-      try database.one(
-        "SELECT id, pack, position, size, checksum FROM bodies WHERE id = ?", .integer(body.id), row: StoredBody.init)
-    }
-    guard let current else { return }
-    do throws(BodyProblem) {
-      try current.check(layout, files) { count in rate.spend(Int64(count)) }
-    } catch {
-      lostBodies[body.id] = error.text
+    var looked: StoredBody?
+    while true {
+      let current = try reading { (database) throws(StoreError) in
+        try database.one(
+          "SELECT id, pack, position, size, checksum FROM bodies WHERE id = ?", .integer(body.id), row: StoredBody.init)
+      }
+      guard let current else {
+        lostBodies[body.id] = nil
+        return
+      }
+      // What was not found is lost only if it has not been moved meanwhile.
+      if current == looked { return }
+      looked = current
+      do throws(BodyProblem) {
+        try current.check(layout, files) { count in rate.spend(Int64(count)) }
+        lostBodies[body.id] = nil
+        return
+      } catch {
+        lostBodies[body.id] = error.text
+      }
     }
   }
 

@@ -11,9 +11,9 @@ extension StoreVerifier {
     let total = start.ends.values.reduce(0, +)
     var done: Int64 = 0
     var gaps = HistoryGaps()
-    for (segment, end) in start.ends.sorted(by: { $0.key < $1.key }) where end > 0 {
+    for (number, end) in start.ends.sorted(by: { $0.key < $1.key }) where end > 0 {
       report.packs += 1
-      try checkPack(segment, end, start, &gaps, before: done, of: total)
+      try checkPack(number, end, start, &gaps, before: done, of: total)
       done += end
     }
     for gap in gaps.gaps { report.add(.recordUnreadable, "pack \(gap.start.segment)", gap.text) }
@@ -23,37 +23,42 @@ extension StoreVerifier {
     let names: [String]
     do throws(FileError) { names = try files.names(in: layout.packs) } catch { throw error.storeError }
     for name in names {
-      guard let segment = layout.segment(ofPackNamed: name) else {
+      guard let number = layout.number(ofPackNamed: name) else {
         report.add(.packUnknown, "packs/\(name)", "is not a pack")
         continue
       }
-      // A failed commit may leave one of ours in which nothing counts.
-      guard start.ends[segment] == nil, segment <= start.active, !isOurs(segment, start.stamp) else { continue }
+      // A failed commit may leave one of ours in which nothing counts, a compaction one that is about to be removed.
+      guard start.ends[number] == nil, number.place <= start.active, !isOurs(number, start.stamp) else { continue }
       report.add(.packUnknown, "packs/\(name)", "is not one of the store's packs")
     }
     // Those with a greater number may have come since. A pack far beyond the active one has not.
     let now = try reading { (database) throws(StoreError) in try VerificationStart(database).active }
-    for segment in names.compactMap(layout.segment(ofPackNamed:)) where segment > now + 1 {
-      report.add(.packUnknown, "packs/\(segment).pack", "is not one of the store's packs")
+    for number in names.compactMap(layout.number(ofPackNamed:)) where number.place > now + 1 {
+      report.add(.packUnknown, "packs/\(number).pack", "is not one of the store's packs")
     }
   }
 
   private mutating func checkPack(
-    _ segment: Int64, _ end: Int64, _ start: VerificationStart, _ gaps: inout HistoryGaps, before: Int64,
+    _ number: PackNumber, _ end: Int64, _ start: VerificationStart, _ gaps: inout HistoryGaps, before: Int64,
     of total: Int64
   ) throws(StoreError) {
     let file: File
     do throws(FileError) {
-      file = try File(layout.pack(segment), .reading, access: files)
+      file = try File(layout.pack(number), .reading, access: files)
     } catch {
+      // It may have been compacted since, and is another file now.
+      let now = try reading { (database) throws(StoreError) in try database.committedPacks() }
+      if error.isMissing, now[number] == nil, let other = now.first(where: { $0.key.place == number.place }) {
+        return try checkPack(other.key, other.value, start, &gaps, before: before, of: total)
+      }
       return report.add(
-        error.isMissing ? .packMissing : .packCutOff, "pack \(segment)",
-        error.isMissing ? "\(layout.pack(segment)) is missing" : "cannot be read: \(error.inWords)")
+        error.isMissing ? .packMissing : .packCutOff, "pack \(number)",
+        error.isMissing ? "\(layout.pack(number)) is missing" : "cannot be read: \(error.inWords)")
     }
     let size = file.size
     if size < end {
       report.add(
-        .packCutOff, "pack \(segment)", "has \(size) octets; \(end) were committed")
+        .packCutOff, "pack \(number)", "has \(size) octets; \(end) were committed")
     }
     var scanner = PackScanner(file, end: min(size, end), stamp: PackScanner.isStamped(file) ? start.stamp : nil)
     var records: [PackScanner.Record] = []
@@ -62,18 +67,18 @@ extension StoreVerifier {
       switch item {
       case .damaged(let range):
         gaps.add(
-          PackPosition(segment: segment, offset: range.lowerBound), octets: Int64(range.count),
+          PackPosition(segment: number.place, offset: range.lowerBound), octets: Int64(range.count),
           "no record can be read from \(range.lowerBound) to \(range.upperBound)")
       case .record(let record):
         if case .changes(let changes) = record.metadata {
           for case .baselineEnd(let start) in changes { gaps.heal(from: start) }
-        } else if record.body == .intact || record.header.kind == .largeBody {
+        } else if record.body == .intact || [.largeBody, .goneBody].contains(record.header.kind) {
           records.append(record)
         }
       }
       guard records.count >= Self.batch || scanner.position - position > 4 << 20 || scanner.position == scanner.end
       else { continue }
-      try compare(records, of: segment)
+      try compare(records, of: number)
       records.removeAll(keepingCapacity: true)
       rate.spend(scanner.position - position)
       report.octets += scanner.position - position
@@ -82,14 +87,20 @@ extension StoreVerifier {
     }
   }
 
-  private func isOurs(_ segment: Int64, _ stamp: UInt64) -> Bool {
-    guard let file = try? File(layout.pack(segment), .reading, access: files) else { return false }
-    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
-    guard case .record(let record)? = scanner.next() else { return false }
-    return record.header.kind == .beginning && record.stamp == stamp
+  private func isOurs(_ number: PackNumber, _ stamp: UInt64) -> Bool {
+    let file: File
+    do throws(FileError) {
+      file = try File(layout.pack(number), .reading, access: files)
+    } catch {
+      // Removed since its name was read.
+      return error.isMissing
+    }
+    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.compactedBeginningSize)), stamp: stamp)
+    guard case .record(let record)? = scanner.next(), case .beginning = record.metadata else { return false }
+    return record.stamp == stamp
   }
 
-  private mutating func compare(_ records: [PackScanner.Record], of segment: Int64) throws(StoreError) {
+  private mutating func compare(_ records: [PackScanner.Record], of number: PackNumber) throws(StoreError) {
     guard !records.isEmpty else { return }
     let whole = try reading { (database) throws(StoreError) in
       var whole: [Int64] = []
@@ -98,7 +109,7 @@ extension StoreVerifier {
           "SELECT id, pack, position, size, checksum FROM bodies WHERE id = ?", .integer(record.header.bodyID),
           row: StoredBody.init)
         // One that is not named is no longer needed, and takes up space only.
-        if body?.pack == segment, body?.position == record.bodyPosition, body?.size == Int64(record.header.bodySize),
+        if body?.pack == number, body?.position == record.bodyPosition, body?.size == Int64(record.header.bodySize),
           body?.checksum == record.header.bodyChecksum
         {
           whole.append(record.header.bodyID)
@@ -115,7 +126,7 @@ extension StoreVerifier {
           if let text = try database.contradiction(to: placement, of: record.header) {
             findings.append(
               StoreFinding(
-                kind: .recordContradicts, subject: "pack \(segment) at \(record.position)",
+                kind: .recordContradicts, subject: "pack \(number) at \(record.position)",
                 text: "\(placement.address) \(placement.mailboxName) UID \(placement.uid): \(text)"))
           }
         }

@@ -110,7 +110,7 @@ struct VerificationStart {
   let nextID: Int64
   let stamp: UInt64
   /// The committed ends of all packs.
-  var ends: [Int64: Int64] = [:]
+  let ends: [PackNumber: Int64]
   let active: Int64
 
   init(_ database: Database) throws(StoreError) {
@@ -118,9 +118,6 @@ struct VerificationStart {
     nextID = state.nextID
     stamp = state.stamp
     active = state.pack.segment
-    var ends: [Int64: Int64] = [:]
-    try database.each("SELECT id, length FROM sealed_packs") { ends[$0.integer(0)] = $0.integer(1) }
-    if active > 0 { ends[active] = state.pack.end }
-    self.ends = ends
+    ends = try database.committedPacks()
   }
 }

@@ -183,12 +183,16 @@ extension Database {
       """, .integer(body)
     ) { _ in true }
     guard isUsed == nil else { return nil }
-    let gone = try one("SELECT size, pack IS NULL FROM bodies WHERE id = ?", .integer(body)) { row in
-      (size: row.integer(0), isLarge: row.integer(1) != 0)
+    let gone = try one("SELECT size, pack FROM bodies WHERE id = ?", .integer(body)) { row in
+      (size: row.integer(0), pack: row.optionalInteger(1).map(PackNumber.init(rawValue:)))
     }
     guard let gone else { return nil }
-    if gone.isLarge { try change("INSERT OR IGNORE INTO purged_large VALUES (?)", .integer(body)) }
+    if let pack = gone.pack {
+      try addDeadOctets(gone.size, of: pack)
+    } else {
+      try change("INSERT OR IGNORE INTO purged_large VALUES (?)", .integer(body))
+    }
     try change("DELETE FROM bodies WHERE id = ?", .integer(body))
-    return gone
+    return (gone.size, isLarge: gone.pack == nil)
   }
 }

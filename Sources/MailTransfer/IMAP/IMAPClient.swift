@@ -252,6 +252,7 @@ final class IMAPClient {
     let place = "\(location.host) port \(location.port)"
     return switch error {
     case .closed: .sourceLost("\(place) cannot be reached")
+    case .unreachable(let reason): .sourceLost("\(place) cannot be reached: \(reason)")
     case .timedOut: .sourceLost("\(place) does not answer")
     case .handshakeFailed(let text):
       .source(
