@@ -150,7 +150,7 @@ struct IMAPImportTests {
       IMAPAccess(location: location, password: "x", trust: .anyone, allowsPlaintext: true)) { _ in }
     try await TransferFixture.with { fixture in
       let error = await #expect(throws: TransferError.self) { try await fixture.importMail(nowhere) }
-      #expect(error?.description == "127.0.0.1 port 1 cannot be reached")
+      #expect(error?.description == "127.0.0.1 port 1 cannot be reached: Connection refused")
     }
   }
 
