@@ -51,7 +51,7 @@ package struct TranscriptSuite: Sendable {
     if let problem = file.problem { throw problem }
     let world = try await TranscriptWorld()
     let watchdog = Task {
-      try await Task.sleep(for: .seconds(60))
+      try await Task.sleep(for: .seconds(180))
       world.activity.expire()
     }
     defer { watchdog.cancel() }
