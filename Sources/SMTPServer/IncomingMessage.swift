@@ -21,6 +21,8 @@ struct IncomingMessage {
   /// What has come while the header has not ended.
   private var held: [UInt8] = []
   private var stage: BodyStage?
+  /// Of what an account sends to other servers.
+  private var signature: RunningSignature?
   /// For chunks; DATA is watched by its decoder.
   private var lineEnds: LineEndScanner?
 
@@ -44,7 +46,10 @@ struct IncomingMessage {
     if lineEnds != nil {
       bytes.withUnsafeBytes { lineEnds?.scan($0) }
     }
-    if stage != nil { return await stage(bytes) }
+    if stage != nil {
+      signature?.update(bytes)
+      return await stage(bytes)
+    }
     if held.isEmpty { held = bytes } else { held += bytes }
     header.scan(held, isWhole: false)
     if header.isComplete {
@@ -95,8 +100,21 @@ struct IncomingMessage {
       }
     }
     stage = services.store.stageBody(expectedSize: transaction.parameters.size)
+    beginSignature(bytes)
     await stage(bytes)
   }
+
+  private mutating func beginSignature(_ bytes: [UInt8]) {
+    guard author != nil, let outgoing = services.outgoing, !transaction.recipients.allSatisfy(\.elsewhere.isEmpty),
+      let domain = SubmittedHeader.authorDomain(bytes)
+    else { return }
+    let end = bytes.withUnsafeBytes { HeaderFields.headerEnd(in: $0) }
+    signature = outgoing.signature(for: domain, header: Array(bytes[..<end]))
+    signature?.update(bytes[end...])
+  }
+
+  /// The DKIM-Signature fields, once the message is finished.
+  func signatureFields() -> [UInt8] { signature?.finish() ?? [] }
 
   /// Signs of a loop.  RFC 5321 §6.3.
   private func trouble(in bytes: [UInt8]) -> MessageProblem? {

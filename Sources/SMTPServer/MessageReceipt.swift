@@ -32,7 +32,7 @@ extension SMTPSession {
       recipients: transaction.recipients, from: transaction.sender.address,
       received: received(transaction, greeting, now),
       enforcesQuota: role == .lmtp || transaction.recipients.count == 1)
-    let failures = await take(body, plan, queued(transaction, greeting, now), now)
+    let failures = await take(body, plan, queued(transaction, greeting, message.signatureFields(), now), now)
     for (recipient, failure) in zip(transaction.recipients, failures) {
       guard let failure else { continue }
       log(
@@ -54,12 +54,14 @@ extension SMTPSession {
   }
 
   /// What goes on to other servers.
-  private func queued(_ transaction: MailTransaction, _ greeting: Greeting, _ now: DateTime) -> [NewQueuedMessage] {
+  private func queued(
+    _ transaction: MailTransaction, _ greeting: Greeting, _ signature: [UInt8], _ now: DateTime
+  ) -> [NewQueuedMessage] {
     guard let outgoing = services.outgoing else { return [] }
     let directory = services.store.directory
     return outgoing.messages(
       for: transaction.recipients, from: transaction.sender.address, account: account?.id, transaction.parameters,
-      received: received(transaction, greeting, now), isLocal: { directory.isLocal($0) })
+      received: received(transaction, greeting, now), signature: signature, isLocal: { directory.isLocal($0) })
   }
 
   /// One commit for mailboxes and queue. Returns what went wrong for each recipient.

@@ -105,6 +105,7 @@ enum MartletJSON {
     case .done(let text): json(["done": text])
     case .status(let status): json(status)
     case .domains(let domains): json(domains)
+    case .domainKeys(let keys): json(keys)
     case .accounts(let accounts): json(accounts)
     case .account(let account): json(account)
     case .appPasswords(let passwords): json(passwords)
@@ -137,6 +138,7 @@ func printReply(_ reply: AdministrativeReply) {
     say("martlet \(status.version) on \(status.hostname), \(status.connections) connections")
     for listener in status.listeners { say("  \(listener)") }
   case .domains(let domains): for domain in domains { say(domain) }
+  case .domainKeys(let keys): for line in lines(of: keys) { say(line) }
   case .accounts(let accounts): for account in accounts { say(line(account)) }
   case .account(let account): say(line(account))
   case .appPasswords(let passwords): for password in passwords { say("\(password.created)  \(password.label)") }

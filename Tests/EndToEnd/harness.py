@@ -201,6 +201,22 @@ def message(subject, body="Hello.\r\n", more=""):
             f"Message-ID: <{subject.replace(' ', '.')}@elsewhere.test>\r\n{more}\r\n{body}").encode()
 
 
+def packages(server, *names):
+    """Makes packages of PyPI importable, out of a folder of the scratch."""
+    folder = os.path.join(server.scratch, "-".join(names))
+    if not os.path.isdir(folder):
+        # Debian's Python has pip only inside a virtual environment.
+        environment = os.path.join(server.scratch, "venv")
+        subprocess.run([sys.executable, "-m", "venv", environment], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        pip = os.path.join(environment, "bin", "pip")
+        install = (pip, "install", "--quiet", "--disable-pip-version-check", "--target", folder, *names)
+        if not os.path.exists(pip) or subprocess.run(
+                install, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).returncode != 0:
+            raise Unavailable("pip cannot install " + ", ".join(names))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def binary():
     path = os.environ.get("MARTLET_BINARY")
     if not path or not os.path.exists(path):

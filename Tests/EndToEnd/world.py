@@ -40,6 +40,9 @@ class DNS:
         name = ".".join(labels).lower()
         kind = self.types.get(struct.unpack(">H", query[position + 1:position + 3])[0])
         records = self.zone.get(name, {})
+        if kind == "TXT" and sum(len(value) for value in records.get(kind, [])) > 400 and not query[11]:
+            # Without EDNS it would have to be asked for again over TCP.
+            return query[:2] + struct.pack(">HHHHH", 0x8580 | 2, 1, 0, 0, 0) + query[12:position + 5]
         answers = b"".join(
             b"\xc0\x0c" + query[position + 1:position + 5] + struct.pack(">IH", 1, len(data)) + data
             for data in (self.data(kind, value) for value in records.get(kind, [])))
@@ -51,7 +54,8 @@ class DNS:
             return socket.inet_aton(value)
         if kind == "MX":
             return struct.pack(">H", value[0]) + self.name(value[1])
-        return bytes([len(value)]) + value.encode()
+        pieces = [value.encode()[start:start + 255] for start in range(0, len(value), 255)]
+        return b"".join(bytes([len(piece)]) + piece for piece in pieces)
 
     @staticmethod
     def name(text):

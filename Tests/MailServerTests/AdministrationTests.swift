@@ -105,6 +105,10 @@ import Testing
       .undeleteMessages(address: "alice@example.org", ids: [], mailbox: "INBOX", since: "2026-01-01", into: nil),
       "restored 0, not found 0"
     ),
+    (.domainKeys("example.org", replaces: false), "keys rsa made, ed25519 made"),
+    (.domainKeys("example.org", replaces: false), "keys rsa made, ed25519 made"),
+    (.domainKeys("example.org", replaces: true), "keys rsa made, ed25519 made, rsa made, ed25519 made"),
+    (.domainKeys("elsewhere.test", replaces: false), "failed: elsewhere.test is not a domain"),
     (.listQueue(QueueFilterText(), limit: 10), "queue of 0, 0 waiting, 0 held"),
     (.listQueue(QueueFilterText(sender: "nobody"), limit: 10), "failed: \"nobody\" is not an address"),
     (.listQueue(QueueFilterText(), limit: 0), "failed: a list has 1 to"),
@@ -245,6 +249,7 @@ extension AdministrativeReply {
     case .failed(let text): "failed: \(text)"
     case .status(let status):
       "status \(status.hostname) \(status.isReady ? "ready" : "not ready") \(status.listeners.joined(separator: " "))"
+    case .domainKeys(let keys): "keys \(keys.map { "\($0.algorithm) \($0.stage)" }.joined(separator: ", "))"
     case .domains(let domains): "domains [\(domains.joined(separator: " "))]"
     case .accounts(let accounts): "accounts \(accounts.map(\.short).joined(separator: " "))"
     case .account(let account): "account \(account.short)"

@@ -7,28 +7,39 @@ package import SMTP
 package struct OutgoingMail: Sendable {
   private let schedule: RetrySchedule
   private let rewriting: SenderRewriting?
+  private let keys: DomainKeys?
   private let clock: WallClock
 
-  /// - Parameter rewriting: nil: forwarded messages keep their senders, whatever SPF says to it.
-  package init(schedule: RetrySchedule, rewriting: SenderRewriting?, clock: WallClock) {
+  /// - Parameters:
+  ///   - rewriting: nil: forwarded messages keep their senders, whatever SPF says to it.
+  ///   - keys: nil: nothing is signed.
+  package init(schedule: RetrySchedule, rewriting: SenderRewriting?, keys: DomainKeys?, clock: WallClock) {
+    self.keys = keys
     self.schedule = schedule
     self.rewriting = rewriting
     self.clock = clock
+  }
+
+  /// Begins to sign what an account sends; nil where its author's domain has no key that signs.
+  /// - Parameter header: as it will be sent, to the end of the header.
+  package func signature(for author: Domain, header: [UInt8]) -> RunningSignature? {
+    RunningSignature(header: header, keys: keys?.identifiers(for: author) ?? [], now: clock.now())
   }
 
   /// One message for those whom the client has named itself, and one for each alias that leads on, with the mark by which
   /// a circle is known (`Delivered-To`).
   /// - Parameters:
   ///   - account: who submits it; nil for mail that comes from elsewhere.
+  ///   - signature: DKIM-Signature fields, or nothing.
   ///   - isLocal: whether a domain is ours.
   package func messages(
     for recipients: [AcceptedRecipient], from sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters,
-    received: ReceivedField, isLocal: (Domain) -> Bool
+    received: ReceivedField, signature: [UInt8], isLocal: (Domain) -> Bool
   ) -> [NewQueuedMessage] {
     var received = received
     // RFC 5321 §7.2: naming one of several would tell the others of it.
     received.recipient = recipients.count == 1 ? recipients[0].address : nil
-    let trace = received.encoded()
+    let trace = received.encoded() + signature
     let now = clock.now()
     var messages: [NewQueuedMessage] = []
     let direct = recipients.filter(\.isDirect)

@@ -1,5 +1,7 @@
 import Authentication
 import Cryptography
+import DKIM
+package import Delivery
 import Dispatch
 package import Logging
 package import MailStore
@@ -14,13 +16,16 @@ package struct Administration: Sendable {
   let isAlone: Bool
   /// The running server's.
   let metrics: MetricsRegistry?
+  /// The same.
+  private let knownKeys: DomainKeys?
   /// Octets of one message that is imported.
   let messageSize: Int
 
   package init(
-    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, isAlone: Bool = false,
+    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, keys: DomainKeys? = nil, isAlone: Bool = false,
     messageSize: Int = ServerLimits().messageSize
   ) {
+    knownKeys = keys
     self.store = store
     self.clock = clock
     self.logger = logger
@@ -50,6 +55,7 @@ package struct Administration: Sendable {
     case .importMail, .exportMail: throw Refusal("mail travels over a control connection of its own")
     case .addDomain(let name): return try await addDomain(name)
     case .removeDomain(let name): return try await removeDomain(name)
+    case .domainKeys(let name, let replaces): return try await domainKeys(name, replaces: replaces)
     case .listDomains: return .domains(store.directory.domains.map(\.text).sorted())
     case .addAccount(let address, let password, let quota):
       return try await addAccount(address, password: password, quota: quota)
@@ -171,6 +177,20 @@ extension Administration {
     }
     logger.notice("domain_removed", metadata: ["domain": "\(domain)"])
     return .done("domain \(domain) removed")
+  }
+
+  private func domainKeys(_ name: String, replaces: Bool) async throws(Refusal) -> AdministrativeReply {
+    let domain = try domain(name)
+    guard store.directory.isLocal(domain) else {
+      throw Refusal("\(domain) is not a domain of this server; add it first: martlet domain add \(domain)")
+    }
+    // Without a server nobody looks into DNS.
+    let keys = knownKeys ?? DomainKeys(store: store, resolver: nil, clock: clock, logger: logger)
+    do throws(DomainKeyError) {
+      return .domainKeys(try await keys.keys(of: domain, replaces: replaces).map { DomainKeySummary($0) })
+    } catch {
+      throw Refusal("\(error)")
+    }
   }
 
   private func domain(_ name: String) throws(Refusal) -> Domain {

@@ -8,6 +8,8 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case addDomain(String)
   case removeDomain(String)
   case listDomains
+  /// The keys by which a domain's mail is signed; made where it has none, or new ones in any case.
+  case domainKeys(String, replaces: Bool)
 
   case addAccount(address: String, password: String?, quota: QuotaText)
   case removeAccount(String)
@@ -92,6 +94,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case done(String)
   case status(ServerStatus)
   case domains([String])
+  case domainKeys([DomainKeySummary])
   case accounts([AccountSummary])
   case account(AccountSummary)
   case appPasswords([AppPasswordSummary])
@@ -126,6 +129,19 @@ package struct ServerStatus: Codable, Hashable, Sendable {
     self.connections = connections
     self.listeners = listeners
   }
+}
+
+package struct DomainKeySummary: Codable, Hashable, Sendable {
+  package var selector: String
+  package var algorithm: String
+  /// `made` (its record is not in DNS yet), `published`, `signing`, `retired`.
+  package var stage: String
+  /// ISO 8601, UTC.
+  package var since: String
+  package var recordName: String
+  package var record: String
+  /// The record as a line of a zone file.
+  package var zoneLine: String
 }
 
 package struct AccountSummary: Codable, Hashable, Sendable {

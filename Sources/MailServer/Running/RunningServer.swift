@@ -90,7 +90,7 @@ package final class RunningServer: Sendable {
           logger: output.logger(setting.service.rawValue))
       }
       let administration = Administration(
-        store: store, clock: clock, logger: logger, metrics: metrics,
+        store: store, clock: clock, logger: logger, metrics: metrics, keys: sending?.keys,
         messageSize: plan.configuration.limits.messageSize)
       control = try await listenForCommands(plan, administration, bound, logger: output.logger("control"))
       let server = RunningServer(

@@ -12,6 +12,7 @@ import Synchronization
 /// Everything that mail for other servers needs, from the resolver to the queue's runner.
 struct Sending: Sendable {
   let outgoing: OutgoingMail
+  let keys: DomainKeys
   private let resolver: Resolver
   private let runner: QueueRunner
   private let task: Task<Void, Never>
@@ -39,9 +40,22 @@ struct Sending: Sendable {
         store: store, router: router, hostname: hostname, schedule: schedule, clock: clock,
         logger: output.logger("delivery")),
       schedule: schedule, clock: clock, logger: output.logger("delivery"))
+    let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
     return Sending(
-      outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, clock: clock), resolver: resolver,
-      runner: runner, task: Task { await runner.run() })
+      outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock), keys: keys,
+      resolver: resolver, runner: runner,
+      task: Task {
+        async let watching: Void = watch(keys)
+        await runner.run()
+        await watching
+      })
+  }
+
+  private static let keyInterval = Duration.seconds(600)
+
+  /// Until the task is cancelled.
+  private static func watch(_ keys: DomainKeys) async {
+    repeat { await keys.advance() } while (try? await Task.sleep(for: keyInterval)) != nil
   }
 
   /// Whatever is under way is given up, and is due again at the next start.

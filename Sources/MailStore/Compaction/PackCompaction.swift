@@ -232,7 +232,8 @@ extension RecordedChange {
     case .unknown: true
     case .domain, .domainRemoved, .account, .accountRemoved, .appPasswords, .alias, .aliasRemoved, .subscribed,
       .unsubscribed, .mailbox, .mailboxRemoved, .entries, .removed, .expunged, .restored, .deletionsPurged,
-      .messagesPurged, .queued, .unqueued, .queueState, .importOrigin, .imported:
+      .messagesPurged, .queued, .unqueued, .queueState, .importOrigin, .imported,
+      .signingKey, .signingKeyRemoved:
       false
     }
   }

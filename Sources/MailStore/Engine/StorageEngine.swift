@@ -109,6 +109,8 @@ package protocol StoreSnapshot {
   func queuedMessages(_ filter: QueueFilter, after last: QueueID?, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func queueSummary() throws(StoreError) -> QueueSummary
   func transportPolicy(of domain: String) throws(StoreError) -> TransportPolicy?
+  /// In the order of domains and selectors.
+  func signingKeys() throws(StoreError) -> [KeptSigningKey]
 }
 
 /// What a change can do; each function is all done or throws and has done nothing. See the functions of MailStore with
@@ -154,6 +156,8 @@ package protocol StoreTransaction {
 
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody]
   func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError)
+  func setSigningKey(_ key: KeptSigningKey) throws(StoreError)
+  func removeSigningKey(_ selector: String, of domain: Domain) throws(StoreError)
   func setTransportPolicy(_ policy: TransportPolicy, of domain: String) throws(StoreError)
   func perform(_ action: QueueAction, on messages: [QueueID], _ filter: QueueFilter) throws(StoreError)
     -> (recipients: Int, unused: [UnusedBody])

@@ -25,6 +25,7 @@ struct Baseline {
         aliases: directory.aliases.map(\.pattern.key))
     ]
     changes += directory.aliases.map { .alias(RecordedAlias($0)) }
+    changes += try database.signingKeys().map { .signingKey(RecordedSigningKey($0)) }
     try append(changes)
     for account in directory.accounts {
       let id = account.id.rawValue

@@ -38,6 +38,8 @@ enum RecordedChange: Hashable, Sendable {
   case importOrigin(RecordedImport)
   /// Messages that have come from it, or whose flags there are others now.
   case imported(import: Int64, [RecordedImportedMessage])
+  case signingKey(RecordedSigningKey)
+  case signingKeyRemoved(domain: String, selector: String)
 
   // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there. Imports are
   // named in it by the changes above.
@@ -168,6 +170,16 @@ struct RecordedDeletedEntry: Hashable, Sendable {
 }
 
 /// A row of `imports`.
+struct RecordedSigningKey: Hashable, Sendable {
+  var domain: String
+  var selector: String
+  var algorithm: String
+  var privateKey: [UInt8]
+  var made: Int64
+  var stage: String
+  var nextCheck: Int64
+}
+
 struct RecordedImport: Hashable, Sendable {
   var id: Int64
   var account: Int64

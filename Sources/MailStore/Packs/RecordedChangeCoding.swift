@@ -25,6 +25,8 @@ extension RecordedChange {
     case queueState = 20
     case importOrigin = 24
     case imported = 25
+    case signingKey = 26
+    case signingKeyRemoved = 27
     case directory = 32
     case mailboxes = 33
     case exactEntries = 34
@@ -167,6 +169,19 @@ extension RecordedChange {
         fields.appendText(message.keywords)
         last = message
       }
+    case .signingKey(let key):
+      tag = .signingKey
+      fields.appendText(key.domain)
+      fields.appendText(key.selector)
+      fields.appendText(key.algorithm)
+      fields.appendCounted(key.privateKey)
+      fields.appendVariable(key.made)
+      fields.appendText(key.stage)
+      fields.appendVariable(key.nextCheck)
+    case .signingKeyRemoved(let domain, let selector):
+      tag = .signingKeyRemoved
+      fields.appendText(domain)
+      fields.appendText(selector)
     case .directory(let domains, let accounts, let aliases):
       tag = .directory
       fields.appendList(domains) { $0.appendText($1) }
@@ -330,6 +345,18 @@ extension RecordedChange {
         })
       else { return nil }
       return .imported(import: id, messages)
+    case .signingKey:
+      guard let domain = fields.nextText(), let selector = fields.nextText(), let algorithm = fields.nextText(),
+        let key = fields.nextCounted(), let made = fields.nextID(), let stage = fields.nextText(),
+        let check = fields.nextID()
+      else { return nil }
+      return .signingKey(
+        RecordedSigningKey(
+          domain: domain, selector: selector, algorithm: algorithm, privateKey: Array(key), made: made, stage: stage,
+          nextCheck: check))
+    case .signingKeyRemoved:
+      guard let domain = fields.nextText(), let selector = fields.nextText() else { return nil }
+      return .signingKeyRemoved(domain: domain, selector: selector)
     case .directory:
       guard let domains = fields.nextList({ $0.nextText() }), let accounts = fields.nextList({ $0.nextID() }),
         let aliases = fields.nextList({ $0.nextText() })

@@ -208,7 +208,11 @@ final class HistoryReplay {
   private func apply(_ change: RecordedChange) throws(StoreError) {
     switch change {
     case .domain(let name): directory.domains.insert(name)
-    case .domainRemoved(let name): directory.domains.remove(name)
+    case .domainRemoved(let name):
+      directory.domains.remove(name)
+      directory.signingKeys[name] = nil
+    case .signingKey(let key): directory.signingKeys[key.domain, default: [:]][key.selector] = key
+    case .signingKeyRemoved(let domain, let selector): directory.signingKeys[domain]?[selector] = nil
     case .account(let account):
       meet(id: account.id)
       directory.set(account)

@@ -132,6 +132,9 @@ extension HistoryReplay {
   private func loadDirectory(_ old: Database) throws(StoreError) {
     let known = try Directory(reading: old)
     for domain in known.domains { directory.domains.insert(domain.text) }
+    for key in try old.signingKeys() {
+      directory.signingKeys[key.domain.text, default: [:]][key.selector] = RecordedSigningKey(key)
+    }
     for alias in known.aliases { directory.aliases[alias.pattern.key] = RecordedAlias(alias) }
     for account in known.accounts {
       let validity = try old.one(

@@ -12,6 +12,8 @@ struct ReplayedDirectory {
   var accounts: [Int64: AccountState] = [:]
   var aliases: [String: RecordedAlias] = [:]
   var subscriptions: [Int64: Set<String>] = [:]
+  /// By domain and selector.
+  var signingKeys: [String: [String: RecordedSigningKey]] = [:]
   /// One whose name nothing has told yet has an empty one, and account 0 where that is not known either.
   private(set) var mailboxes: [Int64: RecordedMailbox] = [:]
   private var mailboxesOfAccount: [Int64: Set<Int64>] = [:]
@@ -123,6 +125,7 @@ struct ReplayedDirectory {
   /// Nothing else is there. Returns the mailboxes that are gone.
   mutating func keepOnly(domains: [String], accounts: [Int64], aliases: [String]) -> [Int64] {
     self.domains = Set(domains)
+    signingKeys = [:]
     let keptAliases = Set(aliases)
     self.aliases = self.aliases.filter { keptAliases.contains($0.key) }
     let keptAccounts = Set(accounts)

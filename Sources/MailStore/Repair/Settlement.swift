@@ -182,6 +182,9 @@ struct Settlement {
     for domain in directory.domains.sorted() {
       try database.change("INSERT INTO domains VALUES (?)", .text(domain))
     }
+    for (domain, keys) in directory.signingKeys where directory.domains.contains(domain) {
+      for key in keys.values { try database.setSigningKey(key) }
+    }
     for (id, state) in directory.accounts.sorted(by: { $0.key < $1.key }) {
       let account = state.account
       guard let domain = Domain(account.domain) else { continue }

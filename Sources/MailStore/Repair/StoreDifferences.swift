@@ -40,6 +40,7 @@ struct StoreDifferences {
       found.accountsMissing.append("\(account.address)")
     }
     if before.aliases != after.aliases { found.settingsChanged.append("aliases") }
+    if try old.signingKeys() != new.signingKeys() { found.settingsChanged.append("signing keys") }
     if before.domains != after.domains { found.settingsChanged.append("domains") }
     let addresses = Dictionary(
       (before.accounts + after.accounts).map { ($0.id, "\($0.address)") }, uniquingKeysWith: { $1 })

@@ -194,6 +194,17 @@ enum Schema {
       ) WITHOUT ROWID;
       CREATE INDEX queued_reachable ON queued_destinations (next_attempt) WHERE failures = 0;
       CREATE INDEX queued_unreachable ON queued_destinations (next_attempt) WHERE failures > 0;
+      -- By which mail of our domains is signed.
+      CREATE TABLE signing_keys (
+        domain TEXT NOT NULL REFERENCES domains (name) ON DELETE CASCADE,
+        selector TEXT NOT NULL,
+        algorithm TEXT NOT NULL,
+        private_key BLOB NOT NULL,
+        made INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        next_check INTEGER NOT NULL,
+        PRIMARY KEY (domain, selector)
+      ) WITHOUT ROWID;
       -- What other domains ask of those who send to them.
       CREATE TABLE transport_policies (
         domain TEXT PRIMARY KEY,

@@ -2,28 +2,9 @@
 import base64
 import hashlib
 import imaplib
-import os
 import ssl
-import subprocess
-import sys
 
-from harness import HOST, PASSWORD, Unavailable, case, check, equal, message
-
-
-def packages(server, *names):
-    """Installs packages into a folder of the scratch; returns it."""
-    folder = os.path.join(server.scratch, "packages")
-    if not os.path.isdir(folder):
-        # Debian's Python has pip only inside a virtual environment.
-        environment = os.path.join(server.scratch, "venv")
-        subprocess.run([sys.executable, "-m", "venv", environment], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-        pip = os.path.join(environment, "bin", "pip")
-        install = (pip, "install", "--quiet", "--disable-pip-version-check", "--target", folder, *names)
-        if not os.path.exists(pip) or subprocess.run(
-                install, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).returncode != 0:
-            raise Unavailable("pip cannot install " + ", ".join(names))
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+from harness import HOST, PASSWORD, case, check, equal, message, packages
 
 
 @case("SCRAM-SHA-1, -256 and -512 by scramp, plain and bound to the TLS session")

@@ -6,7 +6,7 @@ import os
 import re
 import smtplib
 
-from harness import HOST, PASSWORD, case, check, equal, message
+from harness import HOST, PASSWORD, case, check, equal, message, packages
 from cases.serve import Serve
 from world import DNS, Peer, hang, reset, until
 
@@ -36,8 +36,8 @@ class World:
 
     def send(self, *recipients, subject="hello", sender="alice@example.test", parameters=(), body="Hello.\r\n"):
         with smtplib.SMTP_SSL(HOST, self.server.ports["submissions"], context=self.server.tls, timeout=30) as client:
-            client.login("alice@example.test", PASSWORD)
-            data = message(subject, body).replace(b"someone@elsewhere.test>\r\nTo", b"alice@example.test>\r\nTo", 1)
+            client.login(sender if sender.endswith(".zz") else "alice@example.test", PASSWORD)
+            data = message(subject, body).replace(b"someone@elsewhere.test>\r\nTo", f"{sender}>\r\nTo".encode(), 1)
             client.sendmail(sender, recipients, data, rcpt_options=list(parameters))
 
     def queue(self, *words):
@@ -228,4 +228,50 @@ def policy(start):
     except smtplib.SMTPSenderRefused as refusal:
         equal(refusal.smtp_code, 553, "sender")
     equal(world.queue(), [], "queue")
+    world.end()
+
+
+@case("sending: signed by RSA and Ed25519 once the records are in DNS, as dkimpy sees it; keys survive a repair", own_server=True)
+def signed(start):
+    world = World(start)
+    packages(world.server, "dkimpy", "pynacl")
+    import dkim
+    first = world.peers[0]
+    # Nobody asks DNS for names below .test.
+    world.server.martlet("domain", "add", "ours.zz")
+    carol = world.server.account("carol@ours.zz")
+    world.send("a@first.zz", subject="too early", sender=carol)
+    check(b"DKIM-Signature" not in first.mail()[2], "signed without a record")
+    keys = json.loads(world.server.martlet("domain", "dkim", "ours.zz", "--json"))
+    equal([(key["algorithm"], key["stage"]) for key in keys], [("rsa", "made"), ("ed25519", "made")], "keys")
+    for key in keys:
+        world.dns.zone[key["recordName"]] = {"TXT": [key["record"]]}
+
+    def signing():
+        found = json.loads(world.server.martlet("domain", "dkim", "ours.zz", "--json"))
+        return all(key["stage"] == "signing" for key in found)
+    until(signing, "keys that sign")
+
+    def records(name, timeout=5):
+        return world.dns.zone[name.decode().rstrip(".")]["TXT"][0].encode()
+
+    def verify(data, what):
+        for index in range(2):
+            check(dkim.DKIM(data).verify(index, dnsfunc=records), f"signature {index} of {what}", data)
+        equal(data.count(b"DKIM-Signature:"), 2, f"signatures of {what}")
+    world.send("a@first.zz", subject="signed", sender=carol, body="one\r\n.two  with   spaces\r\n\r\n\r\n")
+    verify(first.mail()[2], "a small message")
+    world.send("a@first.zz", "alice@example.test", subject="large", sender=carol, body="0123456789 abcdefghij\r\n" * 100_000)
+    verify(first.mail(60)[2], "a large message")
+    check("DKIM-Signature" not in str(world.inbox(1)[0]), "what stays here is not signed")
+    # The keys are in the packs, too.
+    world.server.stop()
+    os.unlink(os.path.join(world.server.data, "store.db"))
+    world.server.martlet("store", "repair", "--yes")
+    world.server.start()
+    until(signing, "keys that sign after a repair")
+    world.send("a@first.zz", subject="again", sender=carol)
+    verify(first.mail()[2], "a message after the repair")
+    rotated = json.loads(world.server.martlet("domain", "dkim", "ours.zz", "--rotate", "--json"))
+    equal([key["stage"] for key in rotated], ["signing", "signing", "made", "made"], "stages after a rotation")
     world.end()

@@ -59,6 +59,33 @@ import Testing
     }
   }
 
+  @Test("signing keys are kept with their domain, and go with it")
+  func signingKeys() async throws {
+    try await StoreFixture.with { fixture in
+      func key(_ selector: String, _ stage: String) -> KeptSigningKey {
+        KeptSigningKey(
+          domain: StoreFixture.domain, selector: selector, algorithm: "rsa", privateKey: [1, 2, 0, 3],
+          made: Timestamp(seconds: 1_700_000_000), stage: stage, nextCheck: Timestamp(seconds: 1_700_000_600))
+      }
+      try await fixture.store.setSigningKey(key("one", "made"))
+      try await fixture.store.setSigningKey(key("two", "made"))
+      try await fixture.store.setSigningKey(key("one", "signing"))
+      #expect(try await fixture.store.signingKeys() == [key("one", "signing"), key("two", "made")])
+      try await fixture.store.removeSigningKey("two", of: StoreFixture.domain)
+      #expect(try await fixture.store.signingKeys() == [key("one", "signing")])
+      var foreign = key("x", "made")
+      foreign.domain = Domain("elsewhere.test")!
+      await #expect(throws: StoreError.domainNotFound) { try await fixture.store.setSigningKey(foreign) }
+      let other = Domain("second.test")!
+      try await fixture.store.addDomain(other)
+      var gone = key("x", "made")
+      gone.domain = other
+      try await fixture.store.setSigningKey(gone)
+      try await fixture.store.removeDomain(other)
+      #expect(try await fixture.store.signingKeys() == [key("one", "signing")])
+    }
+  }
+
   @Test func `an account that is removed is gone, and its id with it`() async throws {
     try await StoreFixture.with { fixture in
       let alice = try await fixture.addAccount()
