@@ -172,9 +172,11 @@ package actor DomainKeys {
     signing.withLock { $0[domain] = identifiers }
   }
 
+  /// The oldest first, of a pair that of RSA.
   private func listed(_ domain: Domain) throws(DomainKeyError) -> [Key] {
     var keys: [Key] = []
-    for key in rotations[domain]?.keys ?? [] {
+    let order: (DKIMKey) -> (Timestamp, Int) = { ($0.made, $0.algorithm == .rsa ? 0 : 1) }
+    for key in (rotations[domain]?.keys ?? []).sorted(by: { order($0) < order($1) }) {
       keys.append(Key(key: key, record: try recordText(key.selector, of: domain)))
     }
     return keys
