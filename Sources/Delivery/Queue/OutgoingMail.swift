@@ -61,7 +61,25 @@ package struct OutgoingMail: Sendable {
           sender: forwarded, account: account, parameters, prefix: prefix + trace,
           recipients: recipient.elsewhere.map { ($0, recipient.parameters) }, schedule, now: now))
     }
+    if let report = reportOfDelivery(to: recipients, from: sender, parameters, prefix: trace, now) {
+      messages.append(report)
+    }
     return messages
+  }
+
+  /// Who is told that it is in a mailbox here: nobody but those who asked.  RFC 3461 §4.1.
+  private func reportOfDelivery(
+    to recipients: [AcceptedRecipient], from sender: EmailAddress?, _ parameters: MailParameters, prefix: [UInt8],
+    _ now: Timestamp
+  ) -> NewQueuedMessage? {
+    let delivered = recipients.filter { !$0.accounts.isEmpty && $0.parameters.notify?.contains(.success) == true }
+    guard sender != nil, !delivered.isEmpty else { return nil }
+    var message = NewQueuedMessage(
+      sender: sender, account: nil, parameters, prefix: prefix,
+      recipients: delivered.map { ($0.address, $0.parameters) }, schedule, now: now)
+    let note = DeliveryNote(.delivered, EnhancedStatus(2, 1, 5)).encoded
+    for index in message.recipients.indices { message.recipients[index].result = note }
+    return message
   }
 }
 

@@ -29,7 +29,8 @@ struct DeliveryStatus {
         .init(type: final.needsSMTPUTF8 ? "utf-8" : "rfc822", address: Array(final.description.utf8))), &output)
     field("Action", recipient.note.action.rawValue, &output)
     field("Status", recipient.note.status.description, &output)
-    if let host = recipient.note.host { field("Remote-MTA", "dns; \(host)", &output) }
+    // A name of DNS; the address and the port behind it are for people.
+    if let host = recipient.note.host { field("Remote-MTA", "dns; \(host.prefix { $0 != "[" })", &output) }
     if let reply = recipient.note.reply { field("Diagnostic-Code", "smtp; \(reply)", &output) }
     if let lastAttempt = recipient.lastAttempt { field("Last-Attempt-Date", lastAttempt.rfc5322, &output) }
     if recipient.note.action == .delayed, let until = recipient.triesUntil {

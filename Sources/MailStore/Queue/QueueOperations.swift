@@ -154,7 +154,9 @@ extension RecordedQueuedMessage {
       recipients: message.recipients.enumerated().map { position, recipient in
         Recipient(
           position: Int64(position), address: "\(recipient.address)", destination: recipient.destination,
-          parameters: recipient.parameters, state: 0, result: "")
+          parameters: recipient.parameters,
+          state: UInt8((recipient.result == nil ? QueuedRecipient.State.waiting : .reporting).rawValue),
+          result: recipient.result ?? "")
       })
   }
 }

@@ -59,10 +59,13 @@ package struct NewQueuedRecipient: Hashable, Sendable {
   package var destination: String
   /// The parameters of RCPT, as SMTP writes them. The store does not read them.
   package var parameters: String
-  package init(address: EmailAddress, destination: String, parameters: String = "") {
+  /// For one who has the message already, and of whom only a report is due: what came of it.
+  package var result: String?
+  package init(address: EmailAddress, destination: String, parameters: String = "", result: String? = nil) {
     self.address = address
     self.destination = destination
     self.parameters = parameters
+    self.result = result
   }
 }
 

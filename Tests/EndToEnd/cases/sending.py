@@ -275,3 +275,20 @@ def signed(start):
     rotated = json.loads(world.server.martlet("domain", "dkim", "ours.zz", "--rotate", "--json"))
     equal([key["stage"] for key in rotated], ["signing", "signing", "made", "made"], "stages after a rotation")
     world.end()
+
+
+@case("sending: reports of success and of nothing, as the sender asked; ENVID and ORCPT come back", own_server=True)
+def asked(start):
+    world = World(start)
+    world.peer("aware", extensions=("DSN",))
+    world.send("a@first.zz", "b@aware.zz", "alice@example.test", parameters=("NOTIFY=SUCCESS", "ORCPT=rfc822;x@old.zz"))
+    found = [part for text in world.inbox(3) if text.get_content_type() == "multipart/report" for part in report(text)]
+    actions = sorted((part["Final-Recipient"].split(";")[1].strip(), part["Action"]) for part in found)
+    # The aware server sees to its own report.
+    equal(actions, [("a@first.zz", "relayed"), ("alice@example.test", "delivered")], "reports")
+    check(all(part["Original-Recipient"] == "rfc822; x@old.zz" for part in found), "ORCPT", found)
+    world.peer("strict", RCPT="550 5.1.1 no such person here")
+    world.send("silent@strict.zz", parameters=("NOTIFY=NEVER",))
+    until(lambda: not world.queue(), "an empty queue")
+    equal(len(world.inbox(3)), 3, "nothing more")
+    world.end()
