@@ -373,7 +373,7 @@ struct RepairTests {
       let alice = try await fixture.addAccount()
       for number in 1...4 { try await fixture.append(mail("\(number)"), of: alice) }
       let inbox = try await fixture.inbox(of: alice)
-      fixture.faults.set { $0 == .commit ? EIO : 0 }
+      fixture.faults.set { $0.isCommit ? EIO : 0 }
       await #expect(throws: StoreError.self) {
         try await fixture.store.expunge(in: inbox.id, uids: [1, 2], onlyDeleted: false)
       }

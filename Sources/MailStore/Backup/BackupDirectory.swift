@@ -54,7 +54,7 @@ struct BackupDirectory {
 
   /// How far each pack goes by its own `store.db`; empty where there is none yet.
   func committedEnds() -> [PackNumber: Int64] {
-    guard files.exists(layout.database), let database = try? Database(path: layout.database, access: .reading)
+    guard files.exists(layout.database), let database = try? files.openDatabase(layout.database, .reading)
     else { return [:] }
     return (try? database.committedPacks()) ?? [:]
   }
