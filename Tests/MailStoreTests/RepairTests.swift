@@ -386,6 +386,25 @@ struct RepairTests {
     }
   }
 
+  @Test func `groups that failed one after the other before a crash leave nothing for a repair to bring back`()
+    async throws
+  {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      try await fixture.append(mail("1"), of: alice)
+      fixture.faults.set { $0.isCommit ? EIO : 0 }
+      for _ in 0..<4 {
+        await #expect(throws: StoreError.self) { try await fixture.append(mail("never"), of: alice) }
+      }
+      let crashed = try await fixture.reopenedCopy()
+      #expect(try FileManager.default.contentsOfDirectory(atPath: crashed.path + "/packs") == ["1.pack"])
+      // Its end rebuilds it from the packs and compares.
+      try await crashed.end()
+      fixture.faults.set(nil)
+      #expect(try await fixture.append(mail("2"), of: alice) == 2)
+    }
+  }
+
   @Test func `a store of before change records tells its packs everything when it is opened`() async throws {
     try await LivedInStore.with { store in
       try makeOld(store)
