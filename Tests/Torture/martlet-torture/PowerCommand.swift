@@ -24,7 +24,7 @@ struct PowerCommand {
       var plan = PowerTrial.Plan(seed: first + stores, cuts: Self.lives, deadline: deadline)
       // From stores that hardly get to do anything to stores whose log is checkpointed while the power fails.
       plan.operations = [60, 300, 1_000, 8_000][Int(stores % 4)]
-      plan.workers = [4, 8, 1, 12][Int(stores % 4)]
+      plan.workers = [4, 16, 1, 24][Int(stores % 4)]
       do {
         sum.add(try await PowerTrial.run(plan, in: "\(folder)/\(stores)"))
       } catch {
