@@ -23,7 +23,7 @@ struct PowerCommand {
     while ContinuousClock.now < deadline {
       var plan = PowerTrial.Plan(seed: first + stores, cuts: Self.lives, deadline: deadline)
       // From stores that hardly get to do anything to stores whose log is checkpointed while the power fails.
-      plan.operations = [60, 300, 1_000, 8_000][Int(stores % 4)]
+      plan.operations = [300, 1_000, 3_000, 8_000][Int(stores % 4)]
       plan.workers = [4, 16, 1, 24][Int(stores % 4)]
       do {
         sum.add(try await PowerTrial.run(plan, in: "\(folder)/\(stores)"))
