@@ -158,8 +158,15 @@ let package = Package(
     tests("SQLite"),
     tests("MailServer", ["MailStore", "MessageFormat", "Networking", log, metrics]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
-    tests("MailStore", ["Bytes", "MessageFormat", "SQLite", metrics], exclude: ["Stores"]),
     tests("MailTransfer", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "Networking", log]),
+    tests("MailStore", ["Bytes", "MessageFormat", "SQLite", "StoreTorture", metrics], exclude: ["Stores"]),
+    .target(
+      name: "StoreTorture", dependencies: ["MailStore", "MessageFormat", log],
+      path: "Tests/Torture/StoreTorture", swiftSettings: settings),
+    // Not a product: what `Tests/Torture/power` runs.
+    .executableTarget(
+      name: "martlet-torture", dependencies: ["StoreTorture"], path: "Tests/Torture/martlet-torture",
+      swiftSettings: settings),
   ]
 )
 

@@ -63,19 +63,20 @@ struct OpenedStore {
     if !state.packsTellAll { try context.beginHistory() }
 
     self.filePool = filePool
-    checkpointer = Checkpointer(layout: layout)
+    checkpointer = Checkpointer(layout: layout, files: files, logger: options.logger)
     bodies = BodyReader(layout: layout, access: files)
     staging = StagingArea(
       layout: layout, files: files, pool: filePool, budget: options.stagingBudget,
       threshold: options.largeBodyThreshold, threadKey: state.threadKey)
-    let path = layout.database
     search = SearchIndex(
       indexer: SearchIndexer(
         layout: layout, files: files, bodies: bodies, logger: options.logger,
         storeKey: Int64(bitPattern: state.threadKey), nextID: state.nextID, delay: options.searchIndexDelay,
         metrics: options.metrics),
       layout: layout, files: files, logger: options.logger)
-    readers = WorkerPool(threads: Self.readerThreads) { try? Database(path: path, access: .reading) }
+    readers = WorkerPool(threads: Self.readerThreads) { [layout, files] in
+      try? files.openDatabase(layout.database, .reading)
+    }
     writer = Writer(
       context: context, layout: layout, files: files, publication: publication, search: search,
       checkpointer: checkpointer, metrics: StoreMetrics(options.metrics), logger: options.logger)
@@ -97,7 +98,7 @@ struct OpenedStore {
     let database: Database
     let version: Int
     do throws(SQLiteError) {
-      database = try Database(path: layout.database, access: .writing)
+      database = try files.openDatabase(layout.database, .writing)
       version = try database.schemaVersion()
     } catch {
       throw StoreError(error)

@@ -25,7 +25,7 @@ struct Recovery {
     let last = try database.one("SELECT value FROM state WHERE name = 'pack'") { $0.integer(0) }
     let length = try database.one("SELECT value FROM state WHERE name = 'pack_end'") { $0.integer(0) }
     do throws(FileError) {
-      let start = try cutTail(last: last ?? 0, length: length ?? 0)
+      let start = try cutTail(last: last ?? 0, length: length ?? 0, stamp: stamp)
       return PackWriter(
         layout: layout, files: files, segment: start.segment, committedEnd: start.end,
         previous: PackPosition(segment: last ?? 0, offset: length ?? 0), stamp: stamp, segmentLimit: packSize)
@@ -64,13 +64,18 @@ struct Recovery {
     }
   }
 
-  private func cutTail(last: Int64, length: Int64) throws(FileError) -> (segment: Int64, end: Int64) {
+  private func cutTail(last: Int64, length: Int64, stamp: UInt64) throws(FileError) -> (segment: Int64, end: Int64) {
     let numbers = try files.names(in: layout.packs).compactMap(layout.number(ofPackNamed:))
     var next = last
     for number in numbers where number.place > last {
-      let size = try File(layout.pack(number), .reading, access: files).size
-      if number == PackNumber(last + 1), size <= Self.tailLimit {
-        // The first group of a new pack did not come to its commit.
+      let file = try File(layout.pack(number), .reading, access: files)
+      let size = file.size
+      let isBegunAfterLast =
+        number == PackNumber(last + 1) || size == 0
+        || previous(of: file, stamp: stamp) == PackPosition(segment: last, offset: length)
+      if isBegunAfterLast, size <= Self.tailLimit {
+        // The first group of a new pack did not come to its commit; nor did those that tried it after that, each with
+        // a pack of its own.
         files.remove(layout.pack(number))
       } else {
         logger.warning("store_unknown_pack", metadata: ["pack": "\(number)", "octets": "\(size)"])
@@ -95,5 +100,14 @@ struct Recovery {
     try file.flush()
     logger.notice("store_tail_removed", metadata: ["pack": "\(last)", "octets": "\(tail)"])
     return (last, length)
+  }
+
+  /// Where the committed records ended when the pack was begun; nil where it cannot be read.
+  private func previous(of file: File, stamp: UInt64) -> PackPosition? {
+    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
+    guard case .record(let record)? = scanner.next(), case .beginning(let previous) = record.metadata else {
+      return nil
+    }
+    return previous
   }
 }

@@ -19,7 +19,8 @@ package struct StoreOptions: Sendable {
   package var searchIndexDelay: Duration
   /// How long what was deleted can be restored.
   package var keepDeleted: Duration
-  /// Tests make file operations fail: the error number to fail with, or 0.
+  /// Sees every change of a file before it is made, from any thread. Returns the error number with which it is to fail,
+  /// or 0. For tests; nil costs nothing.
   package var fault: (@Sendable (FileOperation) -> Int32)?
   package init(
     clock: WallClock = .system, logger: Logger = Logger(label: "store"),

@@ -21,6 +21,8 @@ package struct SMTPSession {
   var failedAuthentications = 0
   /// Messages this session has begun; the last part of their ids.
   var messageCount = 0
+  /// A chunk failed by our fault: what the client has sent behind it, before it knew, is no error of its own.
+  var isRidOfChunks = false
 
   private var output: [UInt8] = []
   private var errorCount = 0

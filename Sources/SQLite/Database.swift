@@ -17,11 +17,17 @@ package final class Database {
   private let handle: OpaquePointer
   private var statements: [UnsafeRawPointer: Statement] = [:]
   private let logSize = LogSize()
+  private let files: WatchedFiles?
+  private var isClosed = false
 
   /// Pages in the write-ahead log after the last commit of this connection.
   package var loggedPages: Int { logSize.pages }
 
-  package init(path: String, access: Access, cacheBytes: Int = 16 << 20) throws(SQLiteError) {
+  /// - Parameter files: who sees all that is written to the database's files; nil is the system itself.
+  package init(
+    path: String, access: Access, cacheBytes: Int = 16 << 20, files: WatchedFiles? = nil
+  ) throws(SQLiteError) {
+    self.files = files
     var handle: OpaquePointer?
     // SQLITE_OPEN_NOMUTEX: the connection stays with its thread.
     let flags =
@@ -29,11 +35,12 @@ package final class Database {
       case .reading: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
       case .writing, .building: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
       }
-    let code = sqlite3_open_v2(path, &handle, flags, nil)
+    let code = sqlite3_open_v2(path, &handle, flags, files?.name)
     guard code == SQLITE_OK, let handle else {
       let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      let systemCode = handle.map { sqlite3_system_errno($0) } ?? 0
       sqlite3_close_v2(handle)
-      throw SQLiteError(code: code, message: message)
+      throw SQLiteError(code: code, message: message, systemCode: systemCode)
     }
     self.handle = handle
     sqlite3_extended_result_codes(handle, 1)
@@ -53,7 +60,12 @@ package final class Database {
     }
   }
 
-  deinit {
+  deinit { close() }
+
+  /// Lets go of the files; the last one to do so empties the log and removes it. Not used after this.
+  package func close() {
+    guard !isClosed else { return }
+    isClosed = true
     statements.removeAll()
     sqlite3_close_v2(handle)
   }
@@ -129,7 +141,10 @@ package final class Database {
   }
 
   private func lastError(_ code: Int32) -> SQLiteError {
-    SQLiteError(code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)))
+    let isOfSystem = code & 0xFF == SQLITE_IOERR || code & 0xFF == SQLITE_CANTOPEN
+    return SQLiteError(
+      code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)),
+      systemCode: isOfSystem ? sqlite3_system_errno(handle) : 0)
   }
 
   // MARK: Transactions

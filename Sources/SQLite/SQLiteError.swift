@@ -1,5 +1,11 @@
 import CSQLite
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What SQLite said no with, by its extended result code.
 package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
@@ -21,10 +27,13 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package let code: Int32
   package let message: String
+  /// The error number of the system call that failed; 0 where it was none.
+  package let systemCode: Int32
 
-  package init(code: Int32, message: String) {
+  package init(code: Int32, message: String, systemCode: Int32 = 0) {
     self.code = code
     self.message = message
+    self.systemCode = systemCode
   }
 
   package var kind: Kind {
@@ -41,7 +50,10 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  package var description: String { "SQLite \(code): \(message)" }
+  package var description: String {
+    let cause = systemCode == 0 ? "" : ": \(String(cString: strerror(systemCode)))"
+    return "SQLite \(code): \(message)\(cause)"
+  }
 }
 
 extension SQLiteError {

@@ -11,7 +11,6 @@ enum MartletBench {
            martlet-bench smtp DIRECTORY store|nothing      an SMTP server, until standard input ends
            martlet-bench repair DIRECTORY [MESSAGES]       verification and repair
            martlet-bench fill DIRECTORY COUNT SIZE         messages for the store that is there
-           martlet-bench acknowledge DIRECTORY RUN         deliveries without end, to be killed
     """
 
   static func main() async throws {
@@ -35,8 +34,6 @@ enum MartletBench {
     case "fill" where rest.count == 2:
       guard let count = Int(rest[0]), let size = Int(rest[1]) else { return print(usage) }
       try await StoreFill.run(at: directory, count: count, size: size)
-    case "acknowledge" where rest.count == 1:
-      try await AcknowledgedDeliveries.start(at: directory, run: rest[0])
     default: print(usage)
     }
   }

@@ -112,21 +112,17 @@ struct BackupTests {
           let copy = "\(folder)-\(failures)"
           try FileManager.default.copyItem(atPath: folder, toPath: copy)
           defer { try? FileManager.default.removeItem(atPath: copy) }
-          let count = Counter()
-          let target = failures
-          fixture.faults.set { operation in
-            guard operation.path?.contains("martlet-backup-") == true else { return 0 }
-            count.increment()
-            return count.value == target + 1 ? ENOSPC : 0
-          }
+          let fault = OneFault(after: failures)
+          fixture.faults.set { $0.path.contains("martlet-backup-") ? fault.code(for: $0) : 0 }
           defer { fixture.faults.set(nil) }
           do throws(StoreError) {
             _ = try await fixture.store.backUp(to: copy)
-            break
+            if !fault.hasStruck { break }
+            // It did without: a file that could not be removed.
           } catch {
             #expect(error == .deviceFull)
-            failures += 1
           }
+          failures += 1
           fixture.faults.set(nil)
           // The old one or the new one, and whole.
           #expect(try verify(copy).hasDamage == false, "after \(failures)")
@@ -414,11 +410,20 @@ struct BackupTests {
   }
 }
 
-extension FileOperation {
-  fileprivate var path: String? {
-    switch self {
-    case .write(let path), .flush(let path), .truncate(let path), .rename(let path), .flushDirectory(let path): path
-    case .commit: nil
+/// Makes one operation fail, after a number of others.
+private final class OneFault: Sendable {
+  private let state: Mutex<(left: Int, written: String)>
+  init(after count: Int) { state = Mutex((count, "")) }
+  var hasStruck: Bool { state.withLock { $0.left < 0 } }
+
+  func code(for operation: FileOperation) -> Int32 {
+    state.withLock { state in
+      let isWrite = if case .write = operation { true } else { false }
+      // Of the pages of store.db, one after the other, the first stands for all.
+      if isWrite, state.written == operation.path { return 0 }
+      state.written = isWrite ? operation.path : ""
+      state.left -= 1
+      return state.left == -1 ? ENOSPC : 0
     }
   }
 }

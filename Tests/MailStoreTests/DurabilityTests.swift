@@ -66,17 +66,18 @@ struct DurabilityTests {
   }
 
   enum Fault: CaseIterable {
-    case packWriteFull, packFlush, packWriteError, commitFull, commitError, largeRename, largeDirectory
+    case packWriteFull, packFlush, packWriteError, commitFull, commitError, commitFlush, largeRename, largeDirectory
 
     func code(_ operation: FileOperation) -> Int32 {
       switch (self, operation) {
-      case (.packWriteFull, .write(let path)) where path.hasSuffix(".pack"): ENOSPC
-      case (.packWriteError, .write(let path)) where path.hasSuffix(".pack"): EIO
+      case (.packWriteFull, .write(let path, _, _)) where path.hasSuffix(".pack"): ENOSPC
+      case (.packWriteError, .write(let path, _, _)) where path.hasSuffix(".pack"): EIO
       case (.packFlush, .flush(let path)) where path.hasSuffix(".pack"): EIO
-      case (.commitFull, .commit): ENOSPC
-      case (.commitError, .commit): EIO
-      case (.largeRename, .rename): ENOSPC
-      case (.largeDirectory, .flushDirectory): EIO
+      case (.commitFull, .write(let path, _, _)) where path.hasSuffix("-wal"): ENOSPC
+      case (.commitError, .write(let path, _, _)) where path.hasSuffix("-wal"): EIO
+      case (.commitFlush, .flush(let path)) where path.hasSuffix("-wal"): EIO
+      case (.largeRename, .rename(_, to: let path)) where path.contains("/large/"): ENOSPC
+      case (.largeDirectory, .flushDirectory(let path)) where path.hasSuffix("/large"): EIO
       default: 0
       }
     }
@@ -237,7 +238,7 @@ struct DurabilityTests {
       let contents = try Data(contentsOf: URL(fileURLWithPath: "\(large)/\(name)"))
       _ = try await fixture.store.expunge(in: inbox.id, uids: [1], onlyDeleted: false)
       hand.move(days: 31)
-      fixture.faults.set { $0 == .flushDirectory(large) ? 5 : 0 }
+      fixture.faults.set { if case .flushDirectory(large) = $0 { 5 } else { 0 } }
       await #expect(throws: StoreError.self) { _ = try await fixture.store.purgeDeleted() }
       fixture.faults.set(nil)
       // As if the removal had not reached the disk.

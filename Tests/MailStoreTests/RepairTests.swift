@@ -373,7 +373,7 @@ struct RepairTests {
       let alice = try await fixture.addAccount()
       for number in 1...4 { try await fixture.append(mail("\(number)"), of: alice) }
       let inbox = try await fixture.inbox(of: alice)
-      fixture.faults.set { $0 == .commit ? EIO : 0 }
+      fixture.faults.set { $0.isCommit ? EIO : 0 }
       await #expect(throws: StoreError.self) {
         try await fixture.store.expunge(in: inbox.id, uids: [1, 2], onlyDeleted: false)
       }
@@ -383,6 +383,25 @@ struct RepairTests {
       #expect(try await fixture.append(mail("5"), of: alice) == 5)
       #expect(try await fixture.store.index(of: inbox.id).uids == [1, 2, 3, 4, 5])
       // The fixture's end rebuilds it from the packs and compares.
+    }
+  }
+
+  @Test func `groups that failed one after the other before a crash leave nothing for a repair to bring back`()
+    async throws
+  {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      try await fixture.append(mail("1"), of: alice)
+      fixture.faults.set { $0.isCommit ? EIO : 0 }
+      for _ in 0..<4 {
+        await #expect(throws: StoreError.self) { try await fixture.append(mail("never"), of: alice) }
+      }
+      let crashed = try await fixture.reopenedCopy()
+      #expect(try FileManager.default.contentsOfDirectory(atPath: crashed.path + "/packs") == ["1.pack"])
+      // Its end rebuilds it from the packs and compares.
+      try await crashed.end()
+      fixture.faults.set(nil)
+      #expect(try await fixture.append(mail("2"), of: alice) == 2)
     }
   }
 

@@ -42,7 +42,7 @@ import Testing
       #expect(added("martlet_store_commit_seconds") >= added("martlet_store_flush_seconds"))
       #expect(added("martlet_store_commit_failures_total") == 0)
 
-      fixture.faults.set { $0 == .commit ? ENOSPC : 0 }
+      fixture.faults.set { $0.isCommit ? ENOSPC : 0 }
       await #expect(throws: StoreError.self) { try await fixture.append(mail("two"), of: account) }
       fixture.faults.set(nil)
       #expect(factory.totals["martlet_store_commit_failures_total"] == 1)

@@ -106,6 +106,11 @@ final class Faults: Sendable {
   func code(for operation: FileOperation) -> Int32 { rule.withLock { $0 }?(operation) ?? 0 }
 }
 
+extension FileOperation {
+  /// The log of `store.db` gets what a commit has changed.
+  var isCommit: Bool { if case .write(let path, _, _) = self { path.hasSuffix("/store.db-wal") } else { false } }
+}
+
 extension UID: ExpressibleByIntegerLiteral {
   public init(integerLiteral value: UInt32) { self.init(rawValue: value) }
 }

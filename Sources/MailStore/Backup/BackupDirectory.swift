@@ -34,6 +34,8 @@ struct BackupDirectory {
       }
       for path in [layout.packs, layout.large] { try files.makeDirectory(path) }
       try files.flushDirectory(layout.root)
+      // Not only where it was just made: a run before this one may have come no further than that.
+      if !files.exists(layout.database) { try files.flushDirectory(layout.parent) }
     } catch {
       guard error.code == 0 else { throw error.storeError }
       throw .inputOutput(
@@ -54,7 +56,7 @@ struct BackupDirectory {
 
   /// How far each pack goes by its own `store.db`; empty where there is none yet.
   func committedEnds() -> [PackNumber: Int64] {
-    guard files.exists(layout.database), let database = try? Database(path: layout.database, access: .reading)
+    guard files.exists(layout.database), let database = try? files.openDatabase(layout.database, .reading)
     else { return [:] }
     return (try? database.committedPacks()) ?? [:]
   }

@@ -22,7 +22,7 @@ struct SavedStore {
     lock = files.isWritable(directory) ? try target.lock() : nil
     let version: Int
     do throws(SQLiteError) {
-      database = try Database(path: target.layout.database, access: .reading)
+      database = try files.openDatabase(target.layout.database, .reading)
       version = try database.schemaVersion()
     } catch {
       throw StoreError(error)

@@ -106,7 +106,7 @@ struct StoreBackup {
       throw error
     }
     if options.verifies {
-      let database = try Self.open(target.layout.database)
+      let database = try open(target.layout.database)
       var verifier = StoreVerifier(
         database: database, layout: target.layout, files: files,
         options: VerificationOptions(isThorough: true, octetsPerSecond: options.octetsPerSecond),
@@ -163,7 +163,7 @@ struct StoreBackup {
     do throws(FileError) { _ = try File(path, .creating, access: files) } catch { throw error.storeError }
     do throws(SQLiteError) {
       // A connection that may only read may not copy either.
-      try Database(path: source.database, access: .writing).copy(to: path)
+      try files.openDatabase(source.database, .writing).copy(to: path)
     } catch {
       throw StoreError(error)
     }
@@ -174,11 +174,11 @@ struct StoreBackup {
     } catch {
       throw error.storeError
     }
-    return try Self.open(path)
+    return try open(path)
   }
 
-  private static func open(_ path: String) throws(StoreError) -> Database {
-    do throws(SQLiteError) { return try Database(path: path, access: .reading) } catch { throw StoreError(error) }
+  private func open(_ path: String) throws(StoreError) -> Database {
+    do throws(SQLiteError) { return try files.openDatabase(path, .reading) } catch { throw StoreError(error) }
   }
 
   private mutating func count(_ database: Database) throws(StoreError) {

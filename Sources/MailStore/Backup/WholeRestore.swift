@@ -129,7 +129,7 @@ package struct WholeRestore: Sendable {
   /// Beyond everything that a client may have seen.
   private func jump(_ new: StoreLayout, _ files: FileAccess) throws(StoreError) {
     do throws(SQLiteError) {
-      let database = try Database(path: new.database, access: .building)
+      let database = try files.openDatabase(new.database, .building)
       let jump = SQLValue.integer(Self.counterJump)
       try database.run(
         "UPDATE entries SET modseq = (SELECT m.modseq FROM mailboxes m WHERE m.id = entries.mailbox) + ?", [jump])

@@ -58,10 +58,11 @@ package final class SQLiteEngine: StorageEngine {
   package func close() async {
     isClosed.set()
     await compactionTurn.end()
-    await writer.close()
+    // The writer last: then nobody is in the way when it puts the whole log into the database and removes it.
     await search.close()
     await readers.stop()
     await checkpointer.stop()
+    await writer.close()
     await filePool.stop()
     lock.release()
   }

@@ -1,18 +1,34 @@
+import SQLite
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
 
-/// What the store does to its files. Tests make one of these fail.
-package enum FileOperation: Hashable, Sendable {
-  case write(String)
+/// What the store is about to do to one of its files, SQLite's among them. Tests watch this and make one fail.
+package enum FileOperation {
+  case makeDirectory(String)
+  /// A file that is not there yet.
+  case create(String)
+  /// The bytes are lent for the time of the call.
+  case write(String, at: Int64, UnsafeRawBufferPointer)
+  case truncate(String, to: Int64)
+  /// Contents, and the size where it changed.
   case flush(String)
-  case truncate(String)
-  case rename(String)
+  case rename(String, to: String)
+  case remove(String)
+  /// Makes the names in a directory durable.
   case flushDirectory(String)
-  /// The commit of the database.
-  case commit
+
+  /// What it is done to; of a renaming, the new name.
+  package var path: String {
+    switch self {
+    case .makeDirectory(let path), .create(let path), .write(let path, _, _), .truncate(let path, _), .flush(let path),
+      .rename(_, let path), .remove(let path), .flushDirectory(let path):
+      path
+    }
+  }
 }
 
 /// A system call that failed.
@@ -29,10 +45,16 @@ struct FileError: Error {
   }
 }
 
-/// The one place through which the store changes files, so that faults can be put in.
+/// The one place through which the store changes files, so that all of it can be watched and faults can be put in.
 struct FileAccess: Sendable {
   /// Returns the error number with which the operation is to fail, or 0.
-  var fault: (@Sendable (FileOperation) -> Int32)?
+  private let fault: (@Sendable (FileOperation) -> Int32)?
+  private let databaseFiles: WatchedFiles?
+
+  init(fault: (@Sendable (FileOperation) -> Int32)? = nil) {
+    self.fault = fault
+    databaseFiles = fault.map { fault in WatchedFiles { fault(FileOperation($0)) } }
+  }
 
   func check(_ operation: @autoclosure () -> FileOperation, path: String) throws(FileError) {
     guard let fault else { return }
@@ -40,13 +62,21 @@ struct FileAccess: Sendable {
     if code != 0 { throw FileError(code: code, path: path) }
   }
 
+  func openDatabase(_ path: String, _ access: Database.Access, cacheBytes: Int = 16 << 20) throws(SQLiteError)
+    -> Database
+  {
+    try Database(path: path, access: access, cacheBytes: cacheBytes, files: databaseFiles)
+  }
+
   func makeDirectory(_ path: String) throws(FileError) {
+    if exists(path) { return }
+    try check(.makeDirectory(path), path: path)
     guard mkdir(path, 0o700) != 0 else { return }
     guard errno == EEXIST else { throw FileError(code: errno, path: path) }
   }
 
   func rename(_ path: String, to newPath: String) throws(FileError) {
-    try check(.rename(newPath), path: newPath)
+    try check(.rename(path, to: newPath), path: newPath)
     guard Self.systemRename(path, newPath) == 0 else { throw FileError(code: errno, path: newPath) }
   }
 
@@ -58,12 +88,18 @@ struct FileAccess: Sendable {
     #endif
   }
 
-  func remove(_ path: String) { unlink(path) }
+  func remove(_ path: String) {
+    guard !isWatched || exists(path) && fault?(.remove(path)) ?? 0 == 0 else { return }
+    unlink(path)
+  }
 
   /// A database with its log.
   func removeDatabase(_ path: String) { for suffix in ["", "-wal", "-shm"] { remove(path + suffix) } }
 
-  func removeDirectory(_ path: String) { rmdir(path) }
+  func removeDirectory(_ path: String) {
+    guard fault?(.remove(path)) ?? 0 == 0 else { return }
+    rmdir(path)
+  }
 
   /// Makes the names in a directory durable: files made, renamed, removed.
   func flushDirectory(_ path: String) throws(FileError) {
@@ -95,6 +131,21 @@ struct FileAccess: Sendable {
 
   func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
   func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
+
+  fileprivate var isWatched: Bool { fault != nil }
+}
+
+extension FileOperation {
+  fileprivate init(_ operation: DatabaseFileOperation) {
+    switch operation {
+    case .create(let path): self = .create(path)
+    case .write(let path, let offset, let bytes): self = .write(path, at: offset, bytes)
+    case .truncate(let path, let size): self = .truncate(path, to: size)
+    case .flush(let path): self = .flush(path)
+    case .remove(let path): self = .remove(path)
+    case .flushDirectory(let path): self = .flushDirectory(path)
+    }
+  }
 }
 
 /// An open file, closed with its last reference. Safe from any thread: all access names its offset.
@@ -120,6 +171,7 @@ final class File: Sendable {
       case .writing: O_RDWR | O_CREAT
       case .creating: O_RDWR | O_CREAT | O_EXCL
       }
+    if flags & O_CREAT != 0, access.isWatched, !access.exists(path) { try access.check(.create(path), path: path) }
     descriptor = open(path, flags | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileError(code: errno, path: path) }
   }
@@ -138,7 +190,7 @@ final class File: Sendable {
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FileError) {
-    try access.check(.write(path), path: path)
+    try access.check(.write(path, at: offset, bytes), path: path)
     var written = 0
     while written < bytes.count {
       let count = pwrite(
@@ -179,7 +231,7 @@ final class File: Sendable {
   }
 
   func truncate(to size: Int64) throws(FileError) {
-    try access.check(.truncate(path), path: path)
+    try access.check(.truncate(path, to: size), path: path)
     guard ftruncate(descriptor, off_t(size)) == 0 else { throw FileError(code: errno, path: path) }
   }
 

@@ -3,7 +3,7 @@ struct StoreLayout: Sendable {
   let root: String
 
   /// The directory that has the name of ours.
-  private var parent: String {
+  var parent: String {
     let trimmed = root.utf8.reversed().drop { $0 == UInt8(ascii: "/") }
     let path = trimmed.drop { $0 != UInt8(ascii: "/") }.drop { $0 == UInt8(ascii: "/") }
     if path.isEmpty { return root.utf8.first == UInt8(ascii: "/") ? "/" : "." }

@@ -16,7 +16,7 @@ enum OldDatabase {
       return
     }
     do throws(StoreError) {
-      self = .sound(try SoundDatabase(path: layout.database))
+      self = .sound(try SoundDatabase(layout.database, files))
     } catch {
       switch error {
       case .newerSchema(let version): self = .foreign(schema: version)
@@ -42,10 +42,10 @@ struct SoundDatabase {
   let nextID: Int64
 
   /// Throws `newerSchema` for a sound one of any other version.
-  init(path: String) throws(StoreError) {
+  init(_ path: String, _ files: FileAccess) throws(StoreError) {
     let version: Int
     do throws(SQLiteError) {
-      database = try Database(path: path, access: .reading)
+      database = try files.openDatabase(path, .reading)
       version = try database.schemaVersion()
     } catch {
       throw StoreError(error)

@@ -146,7 +146,7 @@ final class RepairWork: @unchecked Sendable {
       throw error.storeError
     }
     do throws(SQLiteError) {
-      database = try Database(path: layout.newDatabase, access: .building)
+      database = try files.openDatabase(layout.newDatabase, .building)
       _ = try database.migrate(Schema.migrations)
       try database.begin()
     } catch {

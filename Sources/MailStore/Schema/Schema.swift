@@ -1,5 +1,11 @@
 import SQLite
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The tables of `store.db`. A migration that has been released is never changed: add one at the end.
 ///
 /// IDs of accounts, mailboxes, messages and bodies come from one counter (`state.next_id`) and are never used again.
@@ -258,8 +264,10 @@ enum Schema {
 
 extension StoreError {
   init(_ error: SQLiteError) {
+    let isOfFullDevice = error.systemCode == ENOSPC || error.systemCode == EDQUOT
     switch error.kind {
     case .full: self = .deviceFull
+    case .inputOutput where isOfFullDevice, .cannotOpen where isOfFullDevice: self = .deviceFull
     case .corrupt: self = .corrupt(error.description)
     case .inputOutput, .busy, .cannotOpen, .readOnly, .outOfMemory, .constraint, .other:
       self = .inputOutput(error.description)

@@ -29,9 +29,9 @@ struct SearchDatabase {
   /// - Parameters:
   ///   - store: which store it belongs to.
   ///   - nextID: the first ID that the store has not given.
-  init(writing path: String, store: Int64, nextID: Int64) throws(Unusable) {
+  init(writing path: String, files: FileAccess, store: Int64, nextID: Int64) throws(Unusable) {
     do throws(SQLiteError) {
-      database = try Database(path: path, access: .writing, cacheBytes: 8 << 20)
+      database = try files.openDatabase(path, .writing, cacheBytes: 8 << 20)
       try database.execute("PRAGMA synchronous = NORMAL")
       let hasFullText = try database.first("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'") { _ in true }
       guard hasFullText == true else { throw Self.withoutFullText }

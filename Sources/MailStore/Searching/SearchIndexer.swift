@@ -69,7 +69,7 @@ final class SearchIndexer: @unchecked Sendable {
     layout: StoreLayout, files: FileAccess, bodies: BodyReader, logger: Logger, storeKey: Int64, nextID: Int64,
     delay: Duration, metrics: any MetricsFactory
   ) {
-    readers = SearchReaders(path: layout.searchIndex)
+    readers = SearchReaders(path: layout.searchIndex, files: files)
     self.layout = layout
     self.files = files
     self.logger = logger
@@ -253,7 +253,7 @@ final class SearchIndexer: @unchecked Sendable {
   private func bringUpToDate() throws(Failure) {
     let store = try fromStore { () throws(StoreError) in
       do throws(SQLiteError) {
-        return try Database(path: layout.database, access: .reading, cacheBytes: 1 << 20)
+        return try files.openDatabase(layout.database, .reading, cacheBytes: 1 << 20)
       } catch {
         throw StoreError(error)
       }
@@ -291,7 +291,8 @@ final class SearchIndexer: @unchecked Sendable {
       do throws(SearchDatabase.Unusable) {
         // SQLite would let others read it.
         _ = try? File(layout.searchIndex, .writing, access: files)
-        index = try SearchDatabase(writing: layout.searchIndex, store: storeKey, nextID: nextID)
+        index = try SearchDatabase(
+          writing: layout.searchIndex, files: files, store: storeKey, nextID: nextID)
       } catch {
         throw .index(error)
       }

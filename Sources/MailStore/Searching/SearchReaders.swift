@@ -8,13 +8,17 @@ final class SearchReaders: @unchecked Sendable {
   }
 
   private let path: String
+  private let files: FileAccess
   private let monitor = Monitor()
   // Guarded by the monitor.
   private var isOpen = false
   private var idle: [Connection] = []
   private var lent = 0
 
-  init(path: String) { self.path = path }
+  init(path: String, files: FileAccess) {
+    self.path = path
+    self.files = files
+  }
 
   /// Nil, and `body` is not run, where there is nothing to read.
   func read<Result>(_ body: (SearchDatabase) throws(SQLiteError) -> Result) throws(SQLiteError) -> Result? {
@@ -43,7 +47,7 @@ final class SearchReaders: @unchecked Sendable {
     if let known = connection.database {
       database = known
     } else {
-      database = try Database(path: path, access: .reading, cacheBytes: 2 << 20)
+      database = try files.openDatabase(path, .reading, cacheBytes: 2 << 20)
       connection.database = database
     }
     return try body(SearchDatabase(reading: database))

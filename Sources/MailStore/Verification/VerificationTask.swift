@@ -10,7 +10,7 @@ struct VerificationTask {
     try await onOwnThread(progress) { (isCancelled, progress) throws(StoreError) in
       let database: Database
       do throws(SQLiteError) {
-        database = try Database(path: layout.database, access: .reading)
+        database = try files.openDatabase(layout.database, .reading)
       } catch {
         throw .inputOutput("store.db cannot be opened")
       }

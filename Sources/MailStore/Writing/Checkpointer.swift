@@ -1,3 +1,4 @@
+import Logging
 import SQLite
 import Synchronization
 
@@ -6,39 +7,70 @@ import Synchronization
 final class Checkpointer: Sendable {
   private let pool: WorkerPool<Database>
   private let isRunning = Mutex(false)
+  private let logger: Logger
+  private let failures = Mutex(Failures())
+
+  /// Checkpoints that failed: each is tried again after the next commit, so not every one is worth a line.
+  private struct Failures {
+    /// Not yet in the log.
+    var count = 0
+    var lastLine: ContinuousClock.Instant?
+  }
 
   /// 16 MiB of log start a checkpoint. Most groups write the same pages again, and the more of the log is taken at once,
   /// the fewer pages go to the file.
   private static let startPages = 4_000
   /// Beyond 64 MiB the writer does what is left itself, so that the log begins again and stays of bounded size.
   private static let limitPages = 16_000
+  /// Between two lines about failures.
+  private static let lineInterval = Duration.seconds(60)
 
-  init(layout: StoreLayout) {
-    let path = layout.database
-    pool = WorkerPool(threads: 1) { try? Database(path: path, access: .writing, cacheBytes: 1 << 20) }
+  init(layout: StoreLayout, files: FileAccess, logger: Logger) {
+    self.logger = logger
+    pool = WorkerPool(threads: 1) { try? files.openDatabase(layout.database, .writing, cacheBytes: 1 << 20) }
   }
 
   /// Called by the writer between groups.
   func check(_ database: Database) {
     guard database.loggedPages >= Self.startPages else { return }
-    if database.loggedPages >= Self.limitPages { _ = try? database.checkpoint(.passive) }
+    if database.loggedPages >= Self.limitPages { run(.passive, database) }
     let mustStart = isRunning.withLock { isRunning in
       defer { isRunning = true }
       return !isRunning
     }
     guard mustStart else { return }
     let isAccepted = pool.submit { [self] database in
-      _ = try? database?.checkpoint(.passive)
+      if let database { run(.passive, database) }
       isRunning.withLock { $0 = false }
     }
     if !isAccepted { isRunning.withLock { $0 = false } }
   }
 
   /// At the end: all of the log into the file.
-  func finish(_ database: Database) {
-    _ = try? database.checkpoint(.truncating)
-  }
+  func finish(_ database: Database) { run(.truncating, database) }
 
   func stop() async { await pool.stop() }
   func requestStop() { pool.requestStop() }
+
+  /// Where it fails, all stays in the log, and nothing is lost.
+  private func run(_ mode: Database.Checkpoint, _ database: Database) {
+    do throws(SQLiteError) {
+      try database.checkpoint(mode)
+    } catch {
+      note(error)
+    }
+  }
+
+  private func note(_ error: SQLiteError) {
+    let count = failures.withLock { failures -> Int? in
+      failures.count += 1
+      let now = ContinuousClock.now
+      if let last = failures.lastLine, now < last + Self.lineInterval { return nil }
+      failures.lastLine = now
+      defer { failures.count = 0 }
+      return failures.count
+    }
+    guard let count else { return }
+    logger.error("store_checkpoint_failed", metadata: ["error": "\(error)", "failures": "\(count)"])
+  }
 }

@@ -6,12 +6,6 @@ import SQLite
 import Synchronization
 import Threads
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// A change that waits for its commit, with whoever waits for it.
 class QueuedWrite {
   /// Octets it adds to the pack.
@@ -151,6 +145,7 @@ final class Writer: @unchecked Sendable {
     commit([])
     checkpointer.finish(context.database)
     flusher.stop()
+    context.database.close()
     let waiters = monitor.withLock {
       isClosed = true
       defer { closeWaiters = [] }
@@ -193,7 +188,6 @@ final class Writer: @unchecked Sendable {
       return fail(group, error)
     }
     do throws(SQLiteError) {
-      try files.checkCommit()
       try context.database.commit()
     } catch {
       context.database.rollBack()
@@ -333,20 +327,10 @@ final class Writer: @unchecked Sendable {
   private func reopenIfNeeded() throws(StoreError) {
     guard mustReopen else { return }
     do throws(SQLiteError) {
-      context.use(try Database(path: layout.database, access: .writing))
+      context.use(try files.openDatabase(layout.database, .writing))
       mustReopen = false
     } catch {
       throw StoreError(error)
-    }
-  }
-}
-
-extension FileAccess {
-  fileprivate func checkCommit() throws(SQLiteError) {
-    switch fault?(.commit) ?? 0 {
-    case 0: return
-    case ENOSPC: throw SQLiteError(kind: .full)
-    default: throw SQLiteError(kind: .inputOutput)
     }
   }
 }

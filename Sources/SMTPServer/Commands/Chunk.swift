@@ -20,7 +20,7 @@ extension SMTPSession {
       return try refuse(SMTPReply(503, 5, 5, 1, "No valid recipients"))
     case .new, .greeted:
       try await skip(size)
-      return try refuse(badSequence)
+      return isRidOfChunks ? reply(badSequence) : try refuse(badSequence)
     }
     state = .greeted(greeting)
     do throws(SessionEnd) {
@@ -33,7 +33,12 @@ extension SMTPSession {
     if let problem = message.problem {
       // The transaction has failed; further chunks of it are answered 503.  RFC 3030 §2
       message.discard()
-      return try refuse(SMTPReply(problem, reference: transaction.id))
+      let refusal = SMTPReply(problem, reference: transaction.id)
+      guard case .store = problem else { return try refuse(refusal) }
+      // Our fault, so neither this nor what the client has sent behind it counts among its errors.
+      isRidOfChunks = true
+      noteMessage()
+      return reply(refusal)
     }
     state = .chunks(greeting, transaction, message)
     reply(SMTPReply(250, 2, 0, 0, "\(size) octets received"))

@@ -26,6 +26,7 @@ extension SMTPSession {
       }
     }
     messageCount += 1
+    isRidOfChunks = false
     state = .transaction(
       greeting,
       MailTransaction(

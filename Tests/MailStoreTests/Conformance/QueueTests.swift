@@ -153,7 +153,7 @@ import Testing
     try await StoreFixture.with { fixture in
       let account = try await fixture.addAccount()
       let body = try await fixture.stage(mail("x"))
-      fixture.faults.set { $0 == .commit ? ENOSPC : 0 }
+      fixture.faults.set { $0.isCommit ? ENOSPC : 0 }
       await #expect(throws: StoreError.self) {
         _ = try await fixture.store.deliver(
           body, to: [LocalDelivery(account: account, prefix: [])], queued: [StoreFixture.queuedMessage(["a@one.test"])],
