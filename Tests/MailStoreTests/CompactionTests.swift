@@ -188,15 +188,11 @@ struct CompactionTests {
       let before = try octets(of: worn.fixture.path)
       var failures = 0
       while failures < 200 {
-        let count = Counter()
-        let target = failures
-        worn.fixture.faults.set { _ in
-          count.increment()
-          return count.value == target % 9 + 1 ? code : 0
-        }
+        let fault = OneFault(code, after: failures % 15)
+        worn.fixture.faults.set { fault.code(for: $0) }
         do throws(StoreError) {
           _ = try await worn.store.compact()
-          if count.value < 9 { break }
+          if !fault.hasStruck { break }
         } catch {
           #expect(error == .deviceFull || code == EIO, "\(error)")
         }
