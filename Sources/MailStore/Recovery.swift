@@ -105,9 +105,9 @@ struct Recovery {
   /// Where the committed records ended when the pack was begun; nil where it cannot be read.
   private func previous(of file: File, stamp: UInt64) -> PackPosition? {
     var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
-    guard case .record(let record)? = scanner.next(), case .beginning(let previous) = record.metadata else {
+    guard case .record(let record)? = scanner.next(), case .beginning(let beginning) = record.metadata else {
       return nil
     }
-    return previous
+    return beginning.previous
   }
 }

@@ -112,7 +112,7 @@ struct BackupTests {
           let copy = "\(folder)-\(failures)"
           try FileManager.default.copyItem(atPath: folder, toPath: copy)
           defer { try? FileManager.default.removeItem(atPath: copy) }
-          let fault = OneFault(after: failures)
+          let fault = OneFault(ENOSPC, after: failures)
           fixture.faults.set { $0.path.contains("martlet-backup-") ? fault.code(for: $0) : 0 }
           defer { fixture.faults.set(nil) }
           do throws(StoreError) {
@@ -406,24 +406,6 @@ struct BackupTests {
           RestoreSelection(account: EmailAddress("alice@example.test")!, mailbox: .inbox), from: folder)
         #expect(report.restored == 2 && report.damaged == 1)
       }
-    }
-  }
-}
-
-/// Makes one operation fail, after a number of others.
-private final class OneFault: Sendable {
-  private let state: Mutex<(left: Int, written: String)>
-  init(after count: Int) { state = Mutex((count, "")) }
-  var hasStruck: Bool { state.withLock { $0.left < 0 } }
-
-  func code(for operation: FileOperation) -> Int32 {
-    state.withLock { state in
-      let isWrite = if case .write = operation { true } else { false }
-      // Of the pages of store.db, one after the other, the first stands for all.
-      if isWrite, state.written == operation.path { return 0 }
-      state.written = isWrite ? operation.path : ""
-      state.left -= 1
-      return state.left == -1 ? ENOSPC : 0
     }
   }
 }

@@ -106,6 +106,28 @@ final class Faults: Sendable {
   func code(for operation: FileOperation) -> Int32 { rule.withLock { $0 }?(operation) ?? 0 }
 }
 
+/// Makes one operation fail, after a number of others. What is written to a file in one go counts as one.
+final class OneFault: Sendable {
+  private let code: Int32
+  private let state: Mutex<(left: Int, written: String)>
+  init(_ code: Int32, after count: Int) {
+    self.code = code
+    state = Mutex((count, ""))
+  }
+
+  var hasStruck: Bool { state.withLock { $0.left < 0 } }
+
+  func code(for operation: FileOperation) -> Int32 {
+    state.withLock { state in
+      let isWrite = if case .write = operation { true } else { false }
+      if isWrite, state.written == operation.path { return 0 }
+      state.written = isWrite ? operation.path : ""
+      state.left -= 1
+      return state.left == -1 ? code : 0
+    }
+  }
+}
+
 extension FileOperation {
   /// The log of `store.db` gets what a commit has changed.
   var isCommit: Bool { if case .write(let path, _, _) = self { path.hasSuffix("/store.db-wal") } else { false } }

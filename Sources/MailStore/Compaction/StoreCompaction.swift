@@ -137,7 +137,7 @@ extension SQLiteEngine {
     return try await onOwnThread(tell) { (isCancelled, report) throws(StoreError) in
       let database: Database
       do throws(SQLiteError) {
-        database = try Database(path: layout.database, access: .reading)
+        database = try files.openDatabase(layout.database, .reading)
       } catch {
         throw StoreError(error)
       }

@@ -73,7 +73,7 @@ final class BodyReader: Sendable {
         guard error.isMissing else { throw error.storeError }
         let latest: Database
         do throws(SQLiteError) {
-          latest = try Database(path: layout.database, access: .reading)
+          latest = try access.openDatabase(layout.database, .reading)
         } catch {
           throw StoreError(error)
         }

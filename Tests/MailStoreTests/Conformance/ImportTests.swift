@@ -202,7 +202,7 @@ import Testing
       #expect(result.stored == 2 && result.failures.map(\.index) == [1])
       #expect(try await fixture.uids(of: "Old", alice) == [1, 3])
 
-      fixture.faults.set { if case .commit = $0 { 5 } else { 0 } }
+      fixture.faults.set { $0.isCommit ? 5 : 0 }
       await #expect(throws: StoreError.self) {
         try await store.importMessages(try await fixture.imported([7]), from: target.id)
       }

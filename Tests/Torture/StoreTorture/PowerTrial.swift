@@ -88,8 +88,9 @@ package struct PowerTrial {
     try image.write(to: root)
     let cut = random.oneIn(2) ? random.spread(upTo: plan.operations) : .random(in: 1...plan.operations, using: &random)
     let disk = SimulatedDisk(image, root: root, seed: random.next(), cutAt: cut)
-    let upkeep: Upkeep = [.none, .none, .backingUp(to: "\(root)/backup"), .purging].randomElement(using: &random) ?? .none
-    let mayBePurged = if case .purging = upkeep { true } else { false }
+    let upkeep: Upkeep =
+      [.none, .none, .backingUp(to: "\(root)/backup"), .purging, .compacting].randomElement(using: &random) ?? .none
+    let mayBePurged = upkeep.purges
     let faults = plan.hasFaults && random.oneIn(2) ? DiskFaults(seed: random.next()) : nil
     if faults != nil, random.oneIn(4) { disk.setFaults(faults) }
     if let store = try await open(root, disk, keepDeleted: mayBePurged ? .zero : .seconds(1 << 30)) {

@@ -6,6 +6,15 @@ enum Upkeep: Sendable {
   case backingUp(to: String)
   /// Takes away for good what was deleted, however short ago.
   case purging
+  /// Gives back the room in packs of what was purged.
+  case compacting
+
+  var purges: Bool {
+    switch self {
+    case .none, .backingUp: false
+    case .purging, .compacting: true
+    }
+  }
 
   /// How often, in one life.
   private static let times = 3
@@ -22,6 +31,9 @@ enum Upkeep: Sendable {
           done += 1
         case .purging:
           _ = try await store.purgeDeleted()
+        case .compacting:
+          _ = try await store.purgeDeleted()
+          _ = try await store.compact()
         }
       } catch {
         guard disk.remains != nil || disk.hasFailed else { throw Violation("upkeep failed without a cause: \(error)") }
