@@ -194,7 +194,10 @@ struct CompactionTests {
           _ = try await worn.store.compact()
           if !fault.hasStruck { break }
         } catch {
-          #expect(error == .deviceFull || code == EIO, "\(error)")
+          switch error {
+          case .deviceFull, .inputOutput: break
+          default: Issue.record("\(error)")
+          }
         }
         failures += 1
         worn.fixture.faults.set(nil)
@@ -202,7 +205,7 @@ struct CompactionTests {
         #expect(!FileManager.default.fileExists(atPath: worn.fixture.path + "/spool/compacting"))
       }
       worn.fixture.faults.set(nil)
-      #expect(failures >= 9 && failures < 200)
+      #expect(failures >= 5 && failures < 200)
       _ = try await worn.store.compact()
       let names = try packs(of: worn.fixture.path)
       #expect(Set(names.map { $0.split(separator: ".")[0] }).count == names.count, "\(names)")
