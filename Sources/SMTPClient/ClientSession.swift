@@ -73,8 +73,8 @@ package struct ClientSession: Sendable {
   private init(settings: ClientSettings, dialogue: ServerDialogue) {
     self.settings = settings
     self.dialogue = dialogue
-    if case .fromTheStart(let wanted) = settings.tls, let info = dialogue.connection.tls {
-      security = .tls(TLSUse(version: info.version, cipher: info.cipher, verification: wanted.verification))
+    if case .fromTheStart = settings.tls, let info = dialogue.connection.tls {
+      security = .tls(TLSUse(info))
     }
   }
 
@@ -122,7 +122,7 @@ package struct ClientSession: Sendable {
     do {
       let info = try await connection.startTLS(
         wanted.context, serverName: wanted.serverName, timeout: settings.limits.handshake)
-      security = .tls(TLSUse(version: info.version, cipher: info.cipher, verification: wanted.verification))
+      security = .tls(TLSUse(info))
     } catch {
       // That the server hangs up or falls silent now is its way of saying that the handshake failed.
       switch HostFailure(.startTLS, failing: error).cause {

@@ -53,9 +53,9 @@ package enum TLSPolicy: Sendable {
   case never
   /// STARTTLS where it is offered and works, else plaintext.  RFC 7435.
   case opportunistic(ClientTLS)
-  /// STARTTLS with this verification, or nothing is sent: DANE, MTA-STS, a smarthost.
+  /// STARTTLS with whatever the context demands, or nothing is sent: DANE, MTA-STS, a smarthost.
   case required(ClientTLS)
-  /// TLS from the first octet, with this verification.  RFC 8314 §3.3.
+  /// TLS from the first octet, with whatever the context demands.  RFC 8314 §3.3.
   case fromTheStart(ClientTLS)
 
   package var isOpportunistic: Bool {
@@ -67,24 +67,11 @@ package struct ClientTLS: Sendable {
   package var context: TLSClientContext
   /// Sent as SNI, and demanded of the certificate where the context verifies.
   package var serverName: String
-  /// What the context makes sure of.
-  package var verification: TLSVerification
 
-  package init(context: TLSClientContext, serverName: String, verification: TLSVerification) {
+  package init(context: TLSClientContext, serverName: String) {
     self.context = context
     self.serverName = serverName
-    self.verification = verification
   }
-}
-
-/// How it was made sure who the server is.
-package enum TLSVerification: String, Hashable, Sendable {
-  /// Not at all: nobody listens in, but anybody may have answered.
-  case none
-  /// By a certification authority, for the server's name.
-  case authority = "pkix"
-  /// By records in signed DNS.  RFC 7672.
-  case dane
 }
 
 /// Who we are to a server that wants to know.

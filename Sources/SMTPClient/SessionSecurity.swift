@@ -1,3 +1,4 @@
+import Cryptography
 package import SMTP
 
 /// What protected a session, for the log line and TLS reports (RFC 8460).
@@ -14,11 +15,13 @@ package enum SessionSecurity: Hashable, Sendable, CustomStringConvertible {
     if case .tls = self { true } else { false }
   }
 
-  /// `TLSv1.3 TLS_AES_256_GCM_SHA384 dane`, `plaintext: not offered`.
+  /// `TLSv1.3 TLS_AES_256_GCM_SHA384 dane`, `TLSv1.3 TLS_AES_256_GCM_SHA384 none: certificate has expired`,
+  /// `plaintext: not offered`.
   package var description: String {
     switch self {
     case .plaintext(let reason): "plaintext: \(reason)"
-    case .tls(let use): "\(use.version) \(use.cipher) \(use.verification.rawValue)"
+    case .tls(let use):
+      "\(use.version) \(use.cipher) \(use.verification.rawValue)" + (use.problem.map { ": \($0)" } ?? "")
     }
   }
 }
@@ -28,6 +31,31 @@ package struct TLSUse: Hashable, Sendable {
   /// OpenSSL's name of the cipher suite.
   package var cipher: String
   package var verification: TLSVerification
+  /// What is wrong with the certificate, in OpenSSL's words, where that stops nothing (MTA-STS `testing`).
+  package var problem: String?
+
+  /// What the handshake has shown, whatever was hoped for.
+  init(_ info: TLSInfo) {
+    version = info.version
+    cipher = info.cipher
+    verification =
+      switch info.peerAuthentication {
+      case .nobody: .none
+      case .authority: .authority
+      case .tlsa: .dane
+      }
+    problem = info.certificateProblem?.description
+  }
+}
+
+/// How it was made sure who the server is.
+package enum TLSVerification: String, Hashable, Sendable {
+  /// Not at all: nobody listens in, but anybody may have answered.
+  case none
+  /// By a certification authority, for the server's name.
+  case authority = "pkix"
+  /// By records in signed DNS.  RFC 7672.
+  case dane
 }
 
 /// Why there is no TLS where it was not required.

@@ -2,6 +2,7 @@
 import queue
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -67,10 +68,13 @@ class DNS:
 
 class Peer:
     """A mail server at an address of its own. `replies[verb]` is what it says to that verb, one after the other, the last
-    for ever; a function is called with the connection and ends it. What arrived is in `mails`."""
+    for ever; a function is called with the connection and ends it. What arrived is in `mails`. With a certificate (chain and
+    key) it offers STARTTLS."""
 
-    def __init__(self, address, port, extensions=(), **replies):
+    def __init__(self, address, port, extensions=(), certificate=None, **replies):
+        self.address = address
         self.extensions = extensions
+        self.certificate = certificate
         self.replies = {verb: list(said) if isinstance(said, (list, tuple)) else [said] for verb, said in replies.items()}
         self.mails = queue.Queue()
         self.count = 0
@@ -94,46 +98,61 @@ class Peer:
 
     def talk(self, connection):
         try:
-            with connection, connection.makefile("rb") as lines:
-                def say(verb, usual):
-                    said = self.reply(verb, usual)
-                    if callable(said):
-                        said(connection)
-                        raise ConnectionError
-                    connection.sendall(said.encode() + b"\r\n")
-                    return said
-                if not say("greeting", "220 peer.zz ESMTP").startswith("2"):
-                    return
-                sender, recipients = None, []
-                for line in lines:
-                    verb = line.split()[0].upper().decode() if line.split() else ""
-                    if verb == "EHLO":
-                        words = ["peer.zz", *self.extensions]
-                        say("EHLO", "\r\n".join(f"250{'-' if word is not words[-1] else ' '}{word}" for word in words))
-                    elif verb == "MAIL":
-                        if say("MAIL", "250 ok").startswith("2"):
-                            sender, recipients = re.search(rb"<(.*?)>", line)[1].decode(), []
-                    elif verb == "RCPT":
-                        if say("RCPT", "250 ok").startswith("2"):
-                            recipients.append(re.search(rb"<(.*?)>", line)[1].decode())
-                    elif verb == "DATA":
-                        if not say("DATA", "354 go ahead").startswith("3"):
-                            continue
-                        body = []
-                        for part in lines:
-                            if part == b".\r\n":
-                                break
-                            body.append(part[1:] if part.startswith(b".") else part)
-                        if say("message", "250 taken").startswith("2"):
-                            self.count += 1
-                            self.mails.put((sender, recipients, b"".join(body)))
-                    elif verb == "QUIT":
-                        say("QUIT", "221 bye")
-                        return
-                    else:
-                        say(verb, "250 ok" if verb in ("RSET", "NOOP") else "500 what?")
+            with connection:
+                secured = self.converse(connection)
+            if secured:
+                with secured:
+                    self.converse(secured, is_secured=True)
         except (OSError, ValueError):
             pass
+
+    def converse(self, connection, is_secured=False):
+        """Until the other side goes; returns the connection under TLS where it asks for that."""
+        def say(verb, usual):
+            said = self.reply(verb, usual)
+            if callable(said):
+                said(connection)
+                raise ConnectionError
+            connection.sendall(said.encode() + b"\r\n")
+            return said
+        with connection.makefile("rb") as lines:
+            if not is_secured and not say("greeting", "220 peer.zz ESMTP").startswith("2"):
+                return None
+            sender, recipients = None, []
+            for line in lines:
+                verb = line.split()[0].upper().decode() if line.split() else ""
+                if verb == "EHLO":
+                    offer = ["STARTTLS"] if self.certificate and not is_secured else []
+                    words = ["peer.zz", *offer, *self.extensions]
+                    say("EHLO", "\r\n".join(f"250{'-' if word is not words[-1] else ' '}{word}" for word in words))
+                elif verb == "MAIL":
+                    if say("MAIL", "250 ok").startswith("2"):
+                        sender, recipients = re.search(rb"<(.*?)>", line)[1].decode(), []
+                elif verb == "RCPT":
+                    if say("RCPT", "250 ok").startswith("2"):
+                        recipients.append(re.search(rb"<(.*?)>", line)[1].decode())
+                elif verb == "DATA":
+                    if not say("DATA", "354 go ahead").startswith("3"):
+                        continue
+                    body = []
+                    for part in lines:
+                        if part == b".\r\n":
+                            break
+                        body.append(part[1:] if part.startswith(b".") else part)
+                    if say("message", "250 taken").startswith("2"):
+                        self.count += 1
+                        self.mails.put((sender, recipients, b"".join(body)))
+                elif verb == "QUIT":
+                    say("QUIT", "221 bye")
+                    return None
+                elif verb == "STARTTLS" and self.certificate and not is_secured:
+                    say("STARTTLS", "220 go ahead")
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(*self.certificate)
+                    return context.wrap_socket(connection, server_side=True)
+                else:
+                    say(verb, "250 ok" if verb in ("RSET", "NOOP") else "500 what?")
+        return None
 
     def mail(self, seconds=20):
         """The next one: sender, recipients, octets."""

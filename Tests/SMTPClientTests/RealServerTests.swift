@@ -17,8 +17,7 @@ import Testing
 
   private static func tls(_ name: String = "mx.example.test") throws -> ClientTLS {
     ClientTLS(
-      context: try TLSClientContext(verification: .authorities(authority.certificate)), serverName: name,
-      verification: .authority)
+      context: try TLSClientContext(verification: .authorities(authority.certificate)), serverName: name)
   }
 
   /// Runs `body` with a server of one role on a free port.

@@ -81,13 +81,15 @@ package struct TranscriptStep: Sendable {
     case quiet
     case closed
     case endInput(ClientEnd)
-    case handshake(succeeds: Bool)
+    case handshake(HandshakeOutcome)
     case reading(Bool)
     case stop
     case perform(String)
   }
 
   package enum ClientEnd: Sendable { case halfClose, truncate, reset }
+  /// `verifies`: and it is sure who the server is.
+  package enum HandshakeOutcome: Sendable { case succeeds, verifies, fails }
 }
 
 /// What is wrong with a transcript, or with the dialogue it was played against.

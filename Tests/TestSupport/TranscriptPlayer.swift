@@ -1,3 +1,4 @@
+import Cryptography
 import MessageFormat
 import Networking
 
@@ -89,14 +90,16 @@ final class TranscriptPlayer {
       case .truncate: client.transport.endInput(.truncated)
       case .reset: client.transport.endInput(.reset)
       }
-    case .handshake(let succeeds):
+    case .handshake(let outcome):
       try await wait(step, "STARTTLS") { client.transport.isHandshaking ? true : restingWithout(client) }
       guard client.transport.isHandshaking else {
         throw problem("\(file.plays.opponent) does not begin a TLS handshake", step)
       }
-      note(step, succeeds ? "(handshake)" : "(handshake fails)")
+      note(step, "(handshake \(outcome))")
+      var info = ConnectionRequest.tlsInfo()
+      if outcome == .verifies { info.peerAuthentication = .authority }
       client.transport.completeHandshake(
-        succeeds ? .success(ConnectionRequest.tlsInfo()) : .failure(.handshakeFailed("no shared cipher")))
+        outcome == .fails ? .failure(.handshakeFailed("no shared cipher")) : .success(info))
     case .reading(let reads): client.transport.setClientReads(reads)
     case .stop: client.connection.requestStop()
     case .perform(let words):

@@ -115,8 +115,9 @@ struct TranscriptReader {
       case "half-close": action = .endInput(.halfClose)
       case "truncate": action = .endInput(.truncate)
       case "reset": action = .endInput(.reset)
-      case "handshake": action = .handshake(succeeds: true)
-      case "handshake fails": action = .handshake(succeeds: false)
+      case "handshake": action = .handshake(.succeeds)
+      case "handshake verifies": action = .handshake(.verifies)
+      case "handshake fails": action = .handshake(.fails)
       case "pause reading": action = .reading(false)
       case "resume reading": action = .reading(true)
       case "stop": action = .stop

@@ -185,7 +185,11 @@ actor DestinationQueue {
         // Nobody left to ask. What a host has said of a recipient counts more than that the next is not there.
         let note = walk.lastFailure ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host answers")
         for recipient in remaining where attempt[recipient.position] == nil {
-          attempt[recipient.position] = (note, note.status.category == 5)
+          let isFinal = note.status.category == 5
+          attempt[recipient.position] = (note, isFinal)
+          log(
+            delivery, recipient, nil, isFinal ? "bounced" : "deferred",
+            [note.host, note.reply ?? note.explanation].compactMap(\.self).joined(separator: ": "))
         }
         if !hasReached { unreachable = note }
         break

@@ -41,12 +41,17 @@ package struct HostSecurity: Sendable {
   }
 
   /// For this host and nobody else, so that `certificateProblem` is of this host.
-  package func makeContext() throws(CertificateError) -> TLSClientContext {
+  /// - Parameter authorities: whom certificates have to come from under MTA-STS.
+  package func makeContext(
+    authorities: TLSClientContext.Verification = .system
+  ) throws(CertificateError) -> TLSClientContext {
     switch assurance {
     case .dane(let dane): try TLSClientContext(verification: .dane(dane))
     case .daneWithoutUsableRecords, .opportunistic: try TLSClientContext(verification: .none)
+    // A host that the policy does not name is anybody's, however good its certificate.
+    case .mtaSTS where shortcoming != nil: try TLSClientContext(verification: .none)
     case .mtaSTS(let mode):
-      try TLSClientContext(verification: .system, enforcement: mode == .enforce ? .required : .reported)
+      try TLSClientContext(verification: authorities, enforcement: mode == .enforce ? .required : .reported)
     }
   }
 

@@ -1,4 +1,4 @@
-import Cryptography
+package import Cryptography
 package import DNS
 package import MessageFormat
 package import Networking
@@ -63,6 +63,8 @@ package struct OutboundSettings: Sendable {
   package var port: UInt16 = 25
   /// Addresses of this machine to come from, one for each family at most.
   package var sources: [IPAddress] = []
+  /// Whom certificates have to come from where names count: of a smarthost, of hosts under MTA-STS.
+  package var authorities = TLSClientContext.Verification.system
   package var limits = ClientLimits()
   package var trace: (@Sendable (_ connectionID: String, TraceDirection, [UInt8]) -> Void)?
   package init(name: String) { self.name = name }
@@ -161,14 +163,8 @@ struct ExchangerWalk: HostWalk {
   /// What the host is owed, as a session has it.
   private func policy(for secured: HostSecurity?) throws(CertificateError) -> TLSPolicy {
     guard let secured else { return .never }
-    let verification: TLSVerification =
-      switch secured.assurance {
-      case .dane: .dane
-      case .mtaSTS(.enforce): .authority
-      case .daneWithoutUsableRecords, .mtaSTS, .opportunistic: .none
-      }
     let tls = ClientTLS(
-      context: try secured.makeContext(), serverName: secured.serverName.text, verification: verification)
+      context: try secured.makeContext(authorities: settings.authorities), serverName: secured.serverName.text)
     return secured.requiresTLS ? .required(tls) : .opportunistic(tls)
   }
 
@@ -200,8 +196,7 @@ struct FixedHostWalk: HostWalk {
     var target = host
     target.source = settings.source(for: host.address)
     do {
-      let tls = ClientTLS(
-        context: try TLSClientContext(verification: .none), serverName: host.name, verification: .none)
+      let tls = ClientTLS(context: try TLSClientContext(verification: .none), serverName: host.name)
       let session = try await ClientSession.connect(to: target, settings: settings.session(.opportunistic(tls)))
       return OpenSession(session: session, host: "\(target)")
     } catch let error as HostFailure {

@@ -1,4 +1,4 @@
-package import Cryptography
+import Cryptography
 package import DNS
 import Networking
 import SMTP
@@ -32,16 +32,10 @@ package struct SmarthostTransport: MailTransport {
   private let smarthost: Smarthost
   private let lookup: ExchangerLookup
   private let settings: OutboundSettings
-  private let verification: TLSClientContext.Verification
 
-  /// - Parameter verification: whose certificate it may have; the system's authorities, but for tests.
-  package init(
-    _ smarthost: Smarthost, resolver: any Resolving, settings: OutboundSettings,
-    verification: TLSClientContext.Verification = .system
-  ) {
+  package init(_ smarthost: Smarthost, resolver: any Resolving, settings: OutboundSettings) {
     self.smarthost = smarthost
     self.settings = settings
-    self.verification = verification
     lookup = ExchangerLookup(resolver: resolver)
   }
 
@@ -51,8 +45,7 @@ package struct SmarthostTransport: MailTransport {
     do {
       if smarthost.encryption != .none {
         let tls = ClientTLS(
-          context: try TLSClientContext(verification: verification), serverName: smarthost.host.text,
-          verification: .authority)
+          context: try TLSClientContext(verification: settings.authorities), serverName: smarthost.host.text)
         session.tls = smarthost.encryption == .implicit ? .fromTheStart(tls) : .required(tls)
       }
       let addresses: [IPAddress]

@@ -14,6 +14,9 @@ package struct OutboundConfiguration: Hashable, Sendable {
   /// Addresses of this machine to come from.
   package var sources: [String] = []
   package var port = 25
+  package var policyPort = 443
+  /// PEM file of the authorities that count in place of the system's.
+  package var authorities: String?
   package var givesUpAfter: Duration = .seconds(5 * 86_400)
   package var warnsAfter: Duration = .seconds(4 * 3_600)
   package var firstRetry: Duration = .seconds(150)

@@ -76,6 +76,18 @@ extension Settings {
       },
       values: { [$0.outbound.trustAnchors ?? ""] }),
     Setting(
+      path: "outbound.authorities",
+      about: [
+        "A PEM file of the authorities that the certificates of a smarthost, and of hosts and policies under MTA-STS, must",
+        "come from, in place of the system's.",
+      ],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.authorities = text.isEmpty ? nil : text
+      },
+      values: { [$0.outbound.authorities ?? ""] }),
+    Setting(
       path: "outbound.name",
       about: ["The name that other servers are greeted with, if it is not the hostname."],
       example: "\"\"",
@@ -106,6 +118,15 @@ extension Settings {
         configuration.outbound.port = try number(text, 1...65_535)
       },
       values: { [String($0.outbound.port)] }),
+    Setting(
+      path: "outbound.policy_port",
+      about: ["The port where policies of MTA-STS are fetched. Only for trying things."],
+      example: "443",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.policyPort = try number(text, 1...65_535)
+      },
+      values: { [String($0.outbound.policyPort)] }),
     Setting(
       path: "outbound.first_retry",
       about: ["After a failure that may pass it is tried again; each further pause is twice as long, up to 4 hours."],

@@ -74,6 +74,16 @@ struct Sending: Sendable {
     settings.port = UInt16(clamping: configuration.port)
     settings.sources = configuration.sources.compactMap { IPAddress($0) }
     settings.trace = trace(output)
+    var fetching = HTTPSSettings()
+    if let path = configuration.authorities {
+      do throws(FileProblem) {
+        let pem = try readFileBytes(path, limit: 8 << 20)
+        settings.authorities = .authorities(pem)
+        fetching.authorities = pem
+      } catch {
+        throw StartupError("outbound.authorities: \(error)")
+      }
+    }
     if let smarthost = configuration.smarthost {
       let credentials: Credentials?
       switch (smarthost.user, configuration.smarthostPassword) {
@@ -88,7 +98,9 @@ struct Sending: Sendable {
           credentials: credentials), resolver: resolver, settings: settings)
     }
     let policies = PolicyDiscovery(
-      resolver: resolver, source: HTTPSPolicySource(client: HTTPSClient(), resolver: resolver),
+      resolver: resolver,
+      source: HTTPSPolicySource(
+        client: HTTPSClient(fetching), resolver: resolver, port: UInt16(clamping: configuration.policyPort)),
       keeper: StoredPolicies(store: store), clock: clock)
     return ExchangerTransport(
       resolver: resolver, ownNames: Set([DomainName(plan.hostname)].compactMap { $0 }), policies: policies,

@@ -14,24 +14,26 @@ from world import DNS, Peer, hang, reset, until
 class World:
     """A server that sends, and the others it meets: each domain `NAME.zz` has one peer at an address of its own."""
 
-    def __init__(self, start, *options):
-        self.dns = DNS()
-        self.port = None
+    def __init__(self, start, *options, dns=None, port=None, prepare=None):
+        """`prepare` is called before the server starts, for a DNS that has to know everything by then."""
+        self.dns = dns or DNS()
+        self.port = port
         self.peers = []
-        # The first peer picks the port that all have.
+        # Where nobody has picked it, the first peer picks the port that all have.
         self.peer("first")
+        if prepare:
+            prepare(self)
         self.server = start(
             "--set", f"outbound.resolver={self.dns.address}", "--set", "outbound.trust_anchors=",
             "--set", f"outbound.port={self.port}", "--set", "outbound.first_retry=1s", *options, kind=Serve)
         self.alice = self.server.account("alice@example.test")
 
     def peer(self, name, **keywords):
-        address = f"127.0.0.{10 + len(self.peers)}"
-        peer = Peer(address, self.port or 0, **keywords)
+        peer = Peer(f"127.0.0.{10 + len(self.peers)}", self.port or 0, **keywords)
         self.port = peer.port
         self.peers.append(peer)
         self.dns.zone[f"{name}.zz"] = {"MX": [(10, f"mx.{name}.zz")]}
-        self.dns.zone[f"mx.{name}.zz"] = {"A": [address]}
+        self.dns.zone[f"mx.{name}.zz"] = {"A": [peer.address]}
         return peer
 
     def send(self, *recipients, subject="hello", sender="alice@example.test", parameters=(), body="Hello.\r\n"):
@@ -51,6 +53,12 @@ class World:
                     return None
                 return [part[1] for part in client.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(part, tuple)]
         return [email.message_from_bytes(data, policy=email.policy.default) for data in until(look, f"{count} messages")]
+
+    def delivery(self, address, status):
+        """The log's line of what became of a recipient."""
+        def found():
+            return next((line for line in self.log().splitlines() if f"to={address}" in line and f"status={status}" in line), None)
+        return until(found, f"{address}: {status}")
 
     def log(self):
         with open(self.server.log_path) as file:
