@@ -133,7 +133,9 @@ let package = Package(
     // Not a product: measures the store alone, and the SMTP sessions without it.
     .executableTarget(
       name: "martlet-bench",
-      dependencies: ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer", log, metrics],
+      dependencies: [
+        "MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTP", "SMTPServer", log, metrics,
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "martlet",

@@ -11,6 +11,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   package init(microseconds: Int64) { self.microseconds = microseconds }
   package init(seconds: Int64) { self.microseconds = seconds * 1_000_000 }
 
+  /// Before all that servers speak of.
+  package static let unixEpoch = Timestamp(microseconds: 0)
+
   /// Whole seconds since 1970, rounded down.
   package var seconds: Int64 { microseconds >= 0 ? microseconds / 1_000_000 : (microseconds - 999_999) / 1_000_000 }
 

@@ -11,6 +11,8 @@ enum MartletBench {
            martlet-bench smtp DIRECTORY store|nothing      an SMTP server, until standard input ends
            martlet-bench repair DIRECTORY [MESSAGES]       verification and repair
            martlet-bench fill DIRECTORY COUNT SIZE         messages for the store that is there
+           martlet-bench queue DIRECTORY COUNT DESTINATIONS new|dead
+                                                           messages for the queue of the store that is there
     """
 
   static func main() async throws {
@@ -34,6 +36,10 @@ enum MartletBench {
     case "fill" where rest.count == 2:
       guard let count = Int(rest[0]), let size = Int(rest[1]) else { return print(usage) }
       try await StoreFill.run(at: directory, count: count, size: size)
+    case "queue" where rest.count == 3:
+      guard let count = Int(rest[0]), let destinations = Int(rest[1]), let state = QueueFill.State(rawValue: rest[2])
+      else { return print(usage) }
+      try await QueueFill.run(at: directory, count: count, destinations: destinations, state)
     default: print(usage)
     }
   }

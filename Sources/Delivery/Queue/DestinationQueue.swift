@@ -10,6 +10,7 @@ actor DestinationQueue {
   private let destination: QueuedDestination
   private let store: MailStore
   private let transport: any MailTransport
+  private let resting: RestingSessions
   private let schedule: RetrySchedule
   private let limits: QueueLimits
   private let clock: WallClock
@@ -26,12 +27,13 @@ actor DestinationQueue {
   private var unreachable: DeliveryNote?
 
   init(
-    _ destination: QueuedDestination, store: MailStore, transport: any MailTransport, schedule: RetrySchedule,
-    limits: QueueLimits, clock: WallClock, logger: Logger
+    _ destination: QueuedDestination, store: MailStore, transport: any MailTransport, resting: RestingSessions,
+    schedule: RetrySchedule, limits: QueueLimits, clock: WallClock, logger: Logger
   ) {
     self.destination = destination
     self.store = store
     self.transport = transport
+    self.resting = resting
     self.schedule = schedule
     self.limits = limits
     self.clock = clock
@@ -41,7 +43,11 @@ actor DestinationQueue {
   /// Returns when nothing is due any more, or the destination can't be reached.
   func run() async {
     await refill()
-    if !waiting.isEmpty {
+    if waiting.isEmpty {
+      // An administrator was faster.
+    } else if let rested = await resting.take(for: destination.name) {
+      await deliver(over: rested.walk, from: rested)
+    } else {
       switch await transport.way(to: destination.name) {
       case .hosts(let walk): await deliver(over: walk)
       case .unknown(let note): await putOff(note)
@@ -84,10 +90,14 @@ actor DestinationQueue {
 
   private func refill() async {
     if let refilling { return await refilling.value }
-    let task = Task { await load() }
+    let task = Task {
+      await load()
+      // Here and not after the wait for it: whoever goes on first and finds nothing left would wait for this one again,
+      // without end and without letting anybody else go on.
+      refilling = nil
+    }
     refilling = task
     await task.value
-    refilling = nil
   }
 
   private func load() async {
@@ -107,11 +117,11 @@ actor DestinationQueue {
 
   // MARK: Sessions
 
-  private func deliver(over walk: any HostWalk) async {
+  private func deliver(over walk: any HostWalk, from rested: RestedSession? = nil) async {
     await withDiscardingTaskGroup { group in
-      startSession(walk, in: &group)
+      startSession(walk, rested, in: &group)
       // More sessions once the first has reached somebody, as long as messages wait.
-      while let start = await extraSession() { startSession(start ? walk : nil, in: &group) }
+      while await needsExtraSession() { startSession(walk, nil, in: &group) }
     }
   }
 
@@ -123,10 +133,10 @@ actor DestinationQueue {
     decision = nil
   }
 
-  /// True: one more. Nil: there is nothing left to decide, all sessions have ended.
-  private func extraSession() async -> Bool? {
+  /// False: there is nothing left to decide, all sessions have ended.
+  private func needsExtraSession() async -> Bool {
     while true {
-      if sessions == 0 { return nil }
+      if sessions == 0 { return false }
       if hasReached, unreachable == nil, sessions < limits.sessionsWithDestination, waiting.count > sessions {
         return true
       }
@@ -134,25 +144,30 @@ actor DestinationQueue {
     }
   }
 
-  private func startSession(_ walk: (any HostWalk)?, in group: inout DiscardingTaskGroup) {
-    guard let walk else { return }
+  private func startSession(_ walk: any HostWalk, _ rested: RestedSession?, in group: inout DiscardingTaskGroup) {
     sessions += 1
-    group.addTask { await self.workOff(over: walk) }
+    group.addTask { await self.workOff(over: walk, from: rested) }
   }
 
-  private func workOff(over firstWalk: any HostWalk) async {
-    var walk = firstWalk
+  private func workOff(over firstWalk: any HostWalk, from first: RestedSession?) async {
+    var rested = first
+    if rested == nil { rested = await resting.take(for: destination.name) }
+    var walk = rested?.walk ?? firstWalk
     walk.restart()
-    var held: OpenSession?
-    var count = 0
+    var held = rested?.open
+    var count = rested?.count ?? 0
+    var opened = rested?.opened ?? .now
     /// The note of the message before, which is made durable while the next is under way.
     var noting: Task<Void, Never>?
     while let delivery = await next() {
-      if let session = held?.session, !session.takesAnother || count >= limits.messagesOfSession {
+      if let session = held?.session,
+        !session.takesAnother || count >= limits.messagesOfSession || .now - opened > limits.oldestSession
+      {
         await held?.quit()
         held = nil
         walk.restart()
       }
+      if held == nil { (count, opened) = (0, .now) }
       let attempt = await attempt(delivery, &held, &walk)
       count = held == nil ? 0 : count + 1
       await noting?.value
@@ -162,7 +177,12 @@ actor DestinationQueue {
       wakeDecision()
     }
     await noting?.value
-    await held?.quit()
+    if let held, unreachable == nil {
+      await resting.rest(
+        RestedSession(open: held, walk: walk, count: count, opened: opened), for: destination.name)
+    } else {
+      await held?.quit()
+    }
     sessions -= 1
     wakeDecision()
   }
@@ -180,7 +200,10 @@ actor DestinationQueue {
     var remaining = delivery.recipients
     var staleSessions = 0
     while !remaining.isEmpty {
-      if held == nil { held = await walk.next() }
+      if held == nil {
+        held = await walk.next()
+        if held != nil { hasReached = true }
+      }
       guard var current = held else {
         // Nobody left to ask. What a host has said of a recipient counts more than that the next is not there.
         let note = walk.lastFailure ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host answers")
@@ -194,7 +217,6 @@ actor DestinationQueue {
         if !hasReached { unreachable = note }
         break
       }
-      hasReached = true
       let result = await current.session.deliver(message(delivery.message, remaining))
       held = result.failure == nil ? current : nil
       if let failure = result.failure, failure.isStaleSession, staleSessions < 2 {
@@ -202,6 +224,7 @@ actor DestinationQueue {
         walk.restart()
         continue
       }
+      hasReached = true
       var unserved: [QueuedRecipient] = []
       for (recipient, outcome) in zip(remaining, result.outcomes) {
         switch outcome {

@@ -19,11 +19,18 @@ package actor QueueRunner {
 
   private var active: [String: Task<Void, Never>] = [:]
   private var activeUnreachable: Set<String> = []
+  private let resting: RestingSessions
+  private var isReporting = false
+  /// Something may be due to be reported that the reporting under way has not seen.
+  private var reportsAgain = false
+  private var alarm: Task<Void, Never>?
   private let events: AsyncStream<Void>
   private nonisolated let signal: AsyncStream<Void>.Continuation
 
   /// Nobody counts on the machine's clock to go on evenly.
   private static let longestSleep = Duration.seconds(60)
+  /// Each look at the queue takes in what has come since the last; a look for each message would be most of the work.
+  private static let shortestPause = Duration.milliseconds(5)
   private static let sweepLimit = 100
 
   package init(
@@ -35,6 +42,7 @@ package actor QueueRunner {
     self.reporter = reporter
     self.schedule = schedule
     self.limits = limits
+    resting = RestingSessions(limits)
     self.clock = clock
     self.logger = logger
     (events, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -50,14 +58,24 @@ package actor QueueRunner {
     await withDiscardingTaskGroup { group in
       for await _ in events {
         if Task.isCancelled { break }
-        await sweep()
+        await expire()
+        startReports(in: &group)
         await startDestinations(in: &group)
-        let pause = await pause()
-        group.addTask { [signal] in
-          if (try? await Task.sleep(for: pause)) != nil { signal.yield() }
-        }
+        await setAlarm()
+        try? await Task.sleep(for: Self.shortestPause)
       }
+      alarm?.cancel()
       group.cancelAll()
+    }
+    await resting.end()
+  }
+
+  /// There is one at a time: if each event left its own behind, each of those would be an event again.
+  private func setAlarm() async {
+    let pause = await pause()
+    alarm?.cancel()
+    alarm = Task { [signal] in
+      if (try? await Task.sleep(for: pause)) != nil { signal.yield() }
     }
   }
 
@@ -71,25 +89,31 @@ package actor QueueRunner {
   // MARK: Destinations
 
   private func startDestinations(in group: inout DiscardingTaskGroup) async {
-    await start(reachable: true, limits.destinations - active.count, in: &group)
-    let room = min(limits.destinations - active.count, limits.unreachableDestinations - activeUnreachable.count)
+    let recently = clock.now().advanced(by: .zero - limits.recently)
+    await start(reachable: true, from: recently, limits.destinations - active.count, in: &group)
+    await start(reachable: true, roomForBacklog, in: &group)
+    let room = min(roomForBacklog, limits.unreachableDestinations - activeUnreachable.count)
     await start(reachable: false, room, in: &group)
   }
 
-  private func start(reachable: Bool, _ room: Int, in group: inout DiscardingTaskGroup) async {
+  private var roomForBacklog: Int { limits.destinations - limits.recentDestinations - active.count }
+
+  private func start(
+    reachable: Bool, from earliest: Timestamp = .unixEpoch, _ room: Int, in group: inout DiscardingTaskGroup
+  ) async {
     guard room > 0, !Task.isCancelled else { return }
     let due: [QueuedDestination]
     do throws(StoreError) {
       due = try await store.dueDestinations(
-        reachable: reachable, at: clock.now(), without: Set(active.keys), limit: room)
+        reachable: reachable, from: earliest, at: clock.now(), without: Set(active.keys), limit: room)
     } catch {
       if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
       return
     }
     for destination in due {
       let queue = DestinationQueue(
-        destination, store: store, transport: transport, schedule: schedule, limits: limits, clock: clock,
-        logger: logger)
+        destination, store: store, transport: transport, resting: resting, schedule: schedule, limits: limits,
+        clock: clock, logger: logger)
       let task = Task { await queue.run() }
       active[destination.name] = task
       if !reachable { activeUnreachable.insert(destination.name) }
@@ -108,24 +132,45 @@ package actor QueueRunner {
 
   // MARK: Reports
 
-  private func sweep() async {
+  /// Beside the deliveries: a thousand reports must not keep a message.
+  private func startReports(in group: inout DiscardingTaskGroup) {
+    guard !isReporting else { return reportsAgain = true }
+    isReporting = true
+    reportsAgain = false
+    group.addTask { await self.report() }
+  }
+
+  private func report() async {
     do throws(StoreError) {
       let now = clock.now()
-      for delivery in try await store.expiredMessages(at: now, limit: Self.sweepLimit) { try await expire(delivery) }
       let reports = try await store.dueReports(at: clock.now(), limit: Self.sweepLimit)
       for delivery in reports { try await reporter.report(delivery) }
       let late = try await store.lateMessages(at: now, limit: Self.sweepLimit)
       for delivery in late { try await reporter.warn(delivery) }
       // There may be more.
-      if reports.count == Self.sweepLimit || late.count == Self.sweepLimit { wake() }
+      if reports.count == Self.sweepLimit || late.count == Self.sweepLimit { reportsAgain = true }
     } catch {
       if error != .closed { logger.error("queue_reports_failed", metadata: ["error": "\(error)"]) }
     }
+    isReporting = false
+    if reportsAgain { wake() }
   }
 
-  /// Gives up what waits, unless it is just being tried.
-  private func expire(_ delivery: QueuedDelivery) async throws(StoreError) {
-    var progress = QueueProgress()
+  /// Gives up what waits too long, unless it is just being tried. Nothing is started meanwhile.
+  private func expire() async {
+    do throws(StoreError) {
+      let expired = try await store.expiredMessages(at: clock.now(), limit: Self.sweepLimit)
+      var progress = QueueProgress()
+      for delivery in expired { try await expire(delivery, &progress) }
+      guard !progress.isEmpty else { return }
+      try await store.note(progress)
+      if expired.count == Self.sweepLimit { wake() }
+    } catch {
+      if error != .closed { logger.error("queue_expiry_failed", metadata: ["error": "\(error)"]) }
+    }
+  }
+
+  private func expire(_ delivery: QueuedDelivery, _ progress: inout QueueProgress) async throws(StoreError) {
     for recipient in delivery.recipients where active[recipient.destination] == nil {
       var note = DeliveryNote(decoding: recipient.result)
       if note == nil, let destination = try await store.queuedDestination(recipient.destination) {
@@ -149,6 +194,5 @@ package actor QueueRunner {
           isReported ? .report(at: clock.now(), result: final.encoded) : .done
         ))
     }
-    if !progress.outcomes.isEmpty { try await store.note(progress) }
   }
 }

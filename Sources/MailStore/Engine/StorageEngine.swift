@@ -96,8 +96,9 @@ package protocol StoreSnapshot {
 
   // The queue: see the functions of MailStore with these names.
 
-  func dueDestinations(_ areReachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int)
-    throws(StoreError) -> [QueuedDestination]
+  func dueDestinations(
+    _ areReachable: Bool, from earliest: Timestamp, at time: Timestamp, without busy: Set<String>, limit: Int
+  ) throws(StoreError) -> [QueuedDestination]
   func nextQueueEvent(after time: Timestamp) throws(StoreError) -> Timestamp?
   func dueDeliveries(
     for destination: String, at time: Timestamp, after last: AccountID?, without taken: Set<QueueID>, limit: Int

@@ -24,13 +24,15 @@ extension MailStore {
 
   // MARK: Out of it
 
-  /// Destinations that are due: of those that could be reached the last time, or of the others.
-  /// - Parameter busy: names to leave out; a bounded number.
+  /// Destinations that are due, the longest first: of those that could be reached the last time, or of the others.
+  /// - Parameters:
+  ///   - earliest: such as were due before this are left out.
+  ///   - busy: names to leave out; a bounded number.
   package func dueDestinations(
-    reachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int
+    reachable: Bool, from earliest: Timestamp = .unixEpoch, at time: Timestamp, without busy: Set<String>, limit: Int
   ) async throws(StoreError) -> [QueuedDestination] {
     try await read { (snapshot) throws(StoreError) in
-      try snapshot.dueDestinations(reachable, at: time, without: busy, limit: limit)
+      try snapshot.dueDestinations(reachable, from: earliest, at: time, without: busy, limit: limit)
     }
   }
 

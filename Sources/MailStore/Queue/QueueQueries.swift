@@ -4,9 +4,11 @@ package import SQLite
 /// What the scheduler and the administrator ask of the queue.
 extension Database {
   /// Those that are due, the longest first: of those that could be reached the last time, or of the others.
-  /// - Parameter busy: names to leave out.
+  /// - Parameters:
+  ///   - earliest: such as were due before this are left out.
+  ///   - busy: names to leave out.
   package func dueDestinations(
-    _ areReachable: Bool, at time: Timestamp, without busy: Set<String>, limit: Int
+    _ areReachable: Bool, from earliest: Timestamp, at time: Timestamp, without busy: Set<String>, limit: Int
   ) throws(StoreError) -> [QueuedDestination] {
     var found: [QueuedDestination] = []
     func add(_ row: Row) {
@@ -17,15 +19,17 @@ extension Database {
     if areReachable {
       try each(
         """
-        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0 AND next_attempt <= ?
+        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0
+          AND next_attempt BETWEEN ? AND ?
         ORDER BY next_attempt LIMIT ?
-        """, .integer(time.microseconds), most, row: add)
+        """, .integer(earliest.microseconds), .integer(time.microseconds), most, row: add)
     } else {
       try each(
         """
-        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures > 0 AND next_attempt <= ?
+        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures > 0
+          AND next_attempt BETWEEN ? AND ?
         ORDER BY next_attempt LIMIT ?
-        """, .integer(time.microseconds), most, row: add)
+        """, .integer(earliest.microseconds), .integer(time.microseconds), most, row: add)
     }
     return found
   }

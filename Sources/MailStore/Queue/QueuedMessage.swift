@@ -144,7 +144,7 @@ package struct QueueProgress: Sendable {
   /// Messages whose senders have been told that they take longer.
   package var warned: [QueueID] = []
   package init() {}
-  var isEmpty: Bool { outcomes.isEmpty && warned.isEmpty }
+  package var isEmpty: Bool { outcomes.isEmpty && warned.isEmpty }
 }
 
 /// Which messages of the queue are meant. All conditions hold together.

@@ -14,6 +14,7 @@ import time
 
 import bodies as body_reading
 import million as large_store
+import relay as relaying
 import search as searching
 import store as storing
 from imap import Imap
@@ -316,6 +317,17 @@ def senders(servers, scale, scratch):
     yield from storing.senders(scale, scratch)
 
 
+def relay(servers, scale, scratch):
+    """Submission until everything has arrived at other servers."""
+    yield from relaying.relay(scale, scratch, compare)
+
+
+def queue(servers, scale, scratch):
+    """100,000 messages for destinations that are dead."""
+    yield from relaying.queue(scale, scratch)
+
+
 ALL = {"start": start, "latency": latency, "deliver": deliver, "flush": flush, "memory": memory, "read": read,
        "bodies": bodies, "million": million, "search": search, "store": store,
-       "changes": changes, "smtp-ceiling": smtp_ceiling, "senders": senders}
+       "changes": changes, "smtp-ceiling": smtp_ceiling, "senders": senders,
+       "relay": relay, "queue": queue}

@@ -65,6 +65,20 @@ import Testing
     }
   }
 
+  @Test("who asks for what came due recently is not given what has been due for longer")
+  func recent() async throws {
+    try await StoreFixture.with(options: { $0.clock = WallClock { time } }) { fixture in
+      try await fixture.enqueue(["a@one.test"])
+      func due(from earliest: Timestamp) async throws -> [String] {
+        try await fixture.store.dueDestinations(
+          reachable: true, from: earliest, at: time.advanced(by: .seconds(9)), without: [], limit: 10
+        ).map(\.name)
+      }
+      #expect(try await due(from: time) == ["one.test"])
+      #expect(try await due(from: time.advanced(by: .seconds(4))) == [])
+    }
+  }
+
   @Test("a destination that can't be reached waits with all its messages; a new one does not make it hurry")
   func unreachable() async throws {
     let clock = Mutex(time)

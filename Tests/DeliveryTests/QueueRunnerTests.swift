@@ -1,0 +1,209 @@
+import Logging
+import MailStore
+import MessageFormat
+import Networking
+import SMTPClient
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+/// Other people's servers, in memory: some take mail, some say nothing, and the others are not there.
+private final class World: MailTransport {
+  struct State {
+    var hanging: Set<String> = []
+    var living: Set<String> = []
+    /// Destinations that somebody asked the way to, in order.
+    var asked: [String] = []
+    var sessions = 0
+    /// The servers hang up after each message.
+    var hangsUp = false
+    /// RCPT commands of messages that were taken.
+    var arrived: [String] = []
+  }
+  let state: Mutex<State>
+  let activity = Activity()
+  let clock = FakeClock()
+
+  init(living: Set<String>, hanging: Set<String> = [], hangsUp: Bool = false) {
+    state = Mutex(State(hanging: hanging, living: living, hangsUp: hangsUp))
+  }
+
+  func way(to destination: String) async -> TransportWay {
+    state.withLock { $0.asked.append(destination) }
+    activity.happened()
+    return .hosts(Walk(world: self, destination: destination))
+  }
+
+  struct Walk: HostWalk {
+    let world: World
+    let destination: String
+    var lastFailure: DeliveryNote?
+    var isDone = false
+
+    mutating func restart() { isDone = false }
+
+    mutating func next() async -> OpenSession? {
+      if isDone { return nil }
+      isDone = true
+      let (lives, hangs) = world.state.withLock {
+        ($0.living.contains(destination), $0.hanging.contains(destination))
+      }
+      // Until the server stops.
+      if hangs { try? await Task.sleep(for: .seconds(3_600)) }
+      guard lives else { return nil }
+      let server = ScriptedServer(world)
+      guard let session = try? await server.session() else { return nil }
+      world.state.withLock { $0.sessions += 1 }
+      return OpenSession(session: session, host: "mx.\(destination)")
+    }
+  }
+}
+
+/// Says yes to everything.
+private final class ScriptedServer: ScriptedPeer {
+  private struct State {
+    var recipients: [String] = []
+    var isContent = false
+  }
+  private let world: World
+  private let state = Mutex(State())
+
+  init(_ world: World) { self.world = world }
+
+  func session() async throws -> ClientSession {
+    let transport = ScriptedTransport(peer: self, clock: world.clock)
+    let connection = transport.connection()
+    connection.transportDidReceive(Array("220 mx.test\r\n".utf8))
+    var settings = ClientSettings(name: "here.test", tls: .never)
+    settings.usesChunking = false
+    return try await ClientSession.open(on: connection, settings: settings)
+  }
+
+  func answer(_ line: String) -> (reply: String?, hangsUp: Bool) {
+    state.withLock { state in
+      if state.isContent {
+        guard line == "." else { return (nil, false) }
+        state.isContent = false
+        let hangsUp = world.state.withLock { world in
+          world.arrived += state.recipients
+          return world.hangsUp
+        }
+        world.activity.happened()
+        return ("250 taken", hangsUp)
+      }
+      switch line.prefix(4) {
+      case "EHLO": return ("250-mx.test\r\n250 PIPELINING", false)
+      case "MAIL": state.recipients = []
+      case "RCPT": state.recipients.append(String(line.dropFirst("RCPT TO:".count)))
+      case "DATA":
+        state.isContent = true
+        return ("354 go ahead", false)
+      case "QUIT": return ("221 bye", true)
+      default: break
+      }
+      return ("250 ok", false)
+    }
+  }
+}
+
+@Suite(.timeLimit(.minutes(3))) struct QueueRunnerTests {
+  private static let logger = Logger(label: "queue") { _ in SwiftLogNoOpLogHandler() }
+
+  /// Runs the queue of a store until `body` has ended.
+  private func run(
+    _ world: World, limits: QueueLimits = QueueLimits(), _ body: (MailStore) async throws -> Void
+  ) async throws {
+    try await TemporaryStore.with(clock: world.clock.wallClock) { store in
+      let router = Router(store: store, hostname: Domain("here.test")!, unknown: .refuse, clock: world.clock.wallClock)
+      let reporter = DeliveryReporter(
+        store: store, router: router, hostname: Domain("here.test")!, clock: world.clock.wallClock,
+        logger: Self.logger)
+      let runner = QueueRunner(
+        store: store, transport: world, reporter: reporter, limits: limits, clock: world.clock.wallClock,
+        logger: Self.logger)
+      let task = Task { await runner.run() }
+      do {
+        try await body(store)
+      } catch {
+        task.cancel()
+        await task.value
+        throw error
+      }
+      task.cancel()
+      await task.value
+    }
+  }
+
+  private func enqueue(
+    _ address: String, in store: MailStore, due: Timestamp, sender: String = "me@here.test"
+  ) async throws {
+    let stage = store.stageBody(expectedSize: nil)
+    try await stage.append(Array("Subject: hello\r\n\r\nHello.\r\n".utf8))
+    let recipient = EmailAddress(address)!
+    let message = NewQueuedMessage(
+      sender: EmailAddress(sender), notBefore: due, expires: due.advanced(by: .seconds(86_400)),
+      recipients: [NewQueuedRecipient(address: recipient, destination: recipient.domain.text)])
+    _ = try await store.deliver(
+      try await stage.finish(), to: [], queued: [message], internalDate: DateTime(timestamp: due, offsetMinutes: 0))
+  }
+
+  private func arrived(_ count: Int, in world: World) async -> [String] {
+    await world.activity.wait {
+      let arrived = world.state.withLock { $0.arrived }
+      return arrived.count >= count ? arrived : nil
+    } ?? []
+  }
+
+  @Test func whatComesOneAfterTheOtherTakesOneSession() async throws {
+    let world = World(living: ["live.test"])
+    var limits = QueueLimits()
+    limits.rest = .seconds(3_600)
+    try await run(world, limits: limits) { store in
+      for number in 1...5 {
+        try await enqueue("a\(number)@live.test", in: store, due: world.clock.now)
+        #expect(await arrived(number, in: world).last == "<a\(number)@live.test>")
+      }
+      #expect(await arrived(5, in: world).count == 5)
+    }
+    #expect(world.state.withLock { $0.sessions } == 1)
+  }
+
+  @Test func aSessionThatIsOverIsReplacedAndNothingIsLost() async throws {
+    let world = World(living: ["live.test"], hangsUp: true)
+    try await run(world) { store in
+      for number in 1...5 {
+        try await enqueue("a\(number)@live.test", in: store, due: world.clock.now)
+        _ = await arrived(number, in: world)
+      }
+      #expect(await arrived(5, in: world).sorted() == (1...5).map { "<a\($0)@live.test>" })
+    }
+  }
+
+  @Test func whatWasJustWrittenDoesNotWaitForABacklogThatHangs() async throws {
+    let dead = Set((1...300).map { "d\($0).test" })
+    let world = World(living: ["live.test"], hanging: dead)
+    try await run(world) { store in
+      let old = world.clock.now.advanced(by: .seconds(-60))
+      for name in dead { try await enqueue("a@\(name)", in: store, due: old) }
+      let limits = QueueLimits()
+      let backlog = limits.destinations - limits.recentDestinations
+      _ = await world.activity.wait { world.state.withLock { $0.asked.count } >= backlog ? true : nil }
+      try await enqueue("a@live.test", in: store, due: world.clock.now)
+      #expect(await arrived(1, in: world) == ["<a@live.test>"])
+      #expect(world.state.withLock { $0.asked.count } == backlog + 1)
+    }
+  }
+
+  @Test func manyMessagesForManyDestinationsArriveOnceEach() async throws {
+    let names = (1...20).map { "d\($0).test" }
+    let world = World(living: Set(names))
+    try await run(world) { store in
+      for number in 1...200 { try await enqueue("a\(number)@\(names[number % 20])", in: store, due: world.clock.now) }
+      let arrived = await arrived(200, in: world)
+      #expect(Set(arrived).count == 200)
+      #expect(arrived.count == 200)
+    }
+  }
+}
