@@ -37,11 +37,20 @@ package struct DNSWorld: Sendable {
 
   /// Looks at everything, in the order of the printed zone.
   package func report() async -> DNSReport {
-    let checks: [any DNSCheck] = [
-      MailExchangerCheck(), AddressCheck(), ReverseNameCheck(), SenderPolicyCheck(), SigningKeyCheck(),
-      MessagePolicyCheck(), SignedZoneCheck(), CertificateRecordCheck(), TransportPolicyCheck(), TransportReportCheck(),
-      ServiceRecordCheck(), AuthorityCheck(), OutwardCheck(),
-    ]
+    let blindness = await findings([ResolverCheck()])
+    return DNSReport(
+      domain: identity.domain.text, hostname: identity.hostname.text,
+      findings: blindness.isEmpty ? await findings(Self.checks) : blindness)
+  }
+
+  private static let checks: [any DNSCheck] = [
+    MailExchangerCheck(), AddressCheck(), ReverseNameCheck(), SenderPolicyCheck(), SigningKeyCheck(),
+    MessagePolicyCheck(), SignedZoneCheck(), CertificateRecordCheck(), TransportPolicyCheck(), TransportReportCheck(),
+    ServiceRecordCheck(), AuthorityCheck(), OutwardCheck(),
+  ]
+
+  /// Of all of them, in their order.
+  private func findings(_ checks: [any DNSCheck]) async -> [DNSFinding] {
     // At once: a name server that is down takes its time with each question.
     let found = await withTaskGroup(of: (Int, [DNSFinding]).self) { group in
       for (index, check) in checks.enumerated() {
@@ -57,8 +66,7 @@ package struct DNSWorld: Sendable {
       for await (index, findings) in group { found[index] = findings }
       return found
     }
-    return DNSReport(
-      domain: identity.domain.text, hostname: identity.hostname.text, findings: found.flatMap { $0 })
+    return found.flatMap { $0 }
   }
 }
 

@@ -257,6 +257,14 @@ import Testing
     #expect(report.findings.contains { $0.severity == .right })
   }
 
+  @Test func aResolverThatHidesSignaturesIsToBlameAndNoDomain() async throws {
+    let resolver = FakeResolver(Self.zone())
+    resolver.fail(".", .ns, .bogus("no DNSKEY"))
+    let report = await (try Self.world(Self.changes[0], resolver)).report()
+    #expect(report.findings.map(\.subject) == ["resolver"] && report.worst == .failure)
+    #expect(resolver.asked == ["ns ."])
+  }
+
   private static func world(_ change: Change, _ resolver: FakeResolver) throws -> DNSWorld {
     let identity = MailIdentity(
       domain: try #require(DomainName("example.test")), hostname: try #require(DomainName("mail.example.test")),
