@@ -158,7 +158,11 @@ let package = Package(
       "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
-    tests("MailServer", ["MailStore", "MessageFormat", "Networking", log, metrics]),
+    tests(
+      "MailServer",
+      [
+        "Cryptography", "Delivery", "DKIM", "DNS", "MailStore", "MessageFormat", "Networking", "TestSupport", log, metrics,
+      ]),
     .testTarget(name: "RepositoryTests", swiftSettings: settings),
     tests("MailTransfer", ["Bytes", "Cryptography", "MailStore", "MessageFormat", "Networking", log]),
     tests("MailStore", ["Bytes", "MessageFormat", "SQLite", "StoreTorture", metrics], exclude: ["Stores"]),

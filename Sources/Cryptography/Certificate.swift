@@ -128,6 +128,24 @@ package func certificateNames(pem: [UInt8]) throws(CertificateError) -> [String]
   return names
 }
 
+/// The SHA-256 of the first certificate's public key as a SubjectPublicKeyInfo: the data of a TLSA record that begins
+/// with `3 1 1`.  RFC 6698 §2.1.
+package func publicKeyDigest(pem: [UInt8]) throws(CertificateError) -> [UInt8] {
+  var info: [UInt8] = []
+  try forEachCertificate(in: pem) { (certificate, index) throws(CertificateError) in
+    guard index == 0 else { return }
+    // As it stands in the certificate: encoding the key anew might write it otherwise.
+    let key = X509_get_X509_PUBKEY(certificate.pointer)
+    let count = Int(i2d_X509_PUBKEY(key, nil))
+    guard count > 0 else { throw .badCertificate(takeOpenSSLErrors()) }
+    info = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      var position = buffer.baseAddress
+      filled = max(Int(i2d_X509_PUBKEY(key, &position)), 0)
+    }
+  }
+  return digest(info, .sha256)
+}
+
 /// Checks that a chain and a key can be read and belong together.
 package func checkCertificate(chain: [UInt8], key: [UInt8]) throws(CertificateError) {
   let key = try readPrivateKey(key)

@@ -106,6 +106,7 @@ enum MartletJSON {
     case .status(let status): json(status)
     case .domains(let domains): json(domains)
     case .domainKeys(let keys): json(keys)
+    case .mailDomain(let domain): json(domain)
     case .accounts(let accounts): json(accounts)
     case .account(let account): json(account)
     case .appPasswords(let passwords): json(passwords)
@@ -139,6 +140,7 @@ func printReply(_ reply: AdministrativeReply) {
     for listener in status.listeners { say("  \(listener)") }
   case .domains(let domains): for domain in domains { say(domain) }
   case .domainKeys(let keys): for line in lines(of: keys) { say(line) }
+  case .mailDomain(let domain): say(domain.domain)
   case .accounts(let accounts): for account in accounts { say(line(account)) }
   case .account(let account): say(line(account))
   case .appPasswords(let passwords): for password in passwords { say("\(password.created)  \(password.label)") }

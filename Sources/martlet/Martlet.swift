@@ -8,8 +8,8 @@ struct Martlet: AsyncParsableCommand {
     version: martletVersion,
     subcommands: [
       Serve.self, Dev.self, DomainCommand.self, AccountCommand.self, AliasCommand.self, MessageCommand.self,
-      QueueCommand.self, StoreCommand.self, Import.self, Export.self, ConfigCommand.self, Healthcheck.self,
-      Version.self,
+      QueueCommand.self, DNSCommand.self, StoreCommand.self, Import.self, Export.self, ConfigCommand.self,
+      Healthcheck.self, Version.self,
     ])
 }
 

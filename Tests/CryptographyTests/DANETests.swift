@@ -55,6 +55,12 @@ private func handshake(
     }
   }
 
+  @Test func aRecordOfTheServersKeyIsThatOfItsCertificate() throws {
+    let key = DANERecord(usage: 3, selector: 1, matchingType: 1, data: try publicKeyDigest(pem: certificate.chain))
+    #expect(try handshake([key]).get() == .tlsa(usage: 3, selector: 1, matchingType: 1))
+    #expect(throws: CertificateError.self) { try publicKeyDigest(pem: Array("no certificate".utf8)) }
+  }
+
   @Test func aRecordOfAnAuthorityDemandsTheName() throws {
     let records = [try record(2, at: 1)]
     #expect(try handshake(records).get() == .tlsa(usage: 2, selector: 0, matchingType: 1))

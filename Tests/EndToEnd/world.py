@@ -13,7 +13,7 @@ from harness import Failure
 class DNS:
     """Answers for what it was told: `zone[name] = {"MX": [(10, host)], "A": [address]}`; everything else is not there."""
 
-    types = {1: "A", 15: "MX", 16: "TXT", 28: "AAAA"}
+    types = {1: "A", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 52: "TLSA", 257: "CAA"}
 
     def __init__(self):
         self.zone = {}
@@ -55,6 +55,17 @@ class DNS:
             return socket.inet_aton(value)
         if kind == "MX":
             return struct.pack(">H", value[0]) + self.name(value[1])
+        if kind == "AAAA":
+            return socket.inet_pton(socket.AF_INET6, value)
+        if kind == "PTR":
+            return self.name(value)
+        if kind == "SRV":
+            return struct.pack(">HHH", *value[:3]) + self.name(value[3])
+        if kind == "TLSA":
+            usage, selector, matching, *digits = value.split()
+            return bytes([int(usage), int(selector), int(matching)]) + bytes.fromhex("".join(digits))
+        if kind == "CAA":
+            return bytes([0, len(value[0])]) + value[0].encode() + value[1].encode()
         pieces = [value.encode()[start:start + 255] for start in range(0, len(value), 255)]
         return b"".join(bytes([len(piece)]) + piece for piece in pieces)
 

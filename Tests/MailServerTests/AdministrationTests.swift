@@ -10,12 +10,17 @@ import Testing
   /// Operations in order, and what each is answered: what a person would see.
   static let dialogue: [(AdministrativeOperation, String)] = [
     (.listDomains, "domains []"),
+    (.mailDomain(nil), "failed: this server has no domain; add one first"),
     (
       .addAccount(address: "a@example.org", password: "secret", quota: QuotaText()),
       "failed: example.org is not a domain"
     ),
     (.addDomain("Example.ORG"), "done: domain example.org added"),
     (.addDomain("example.org"), "failed: domain example.org: it is there already"),
+    (.mailDomain(nil), "domain example.org with 0 keys"),
+    (.mailDomain("Example.ORG"), "domain example.org with 0 keys"),
+    (.mailDomain("example.net"), "failed: example.net is not a domain of this server; add it first"),
+    (.mailDomain("[192.0.2.1]"), "failed: \"[192.0.2.1]\" is not a domain"),
     (.addDomain("not a domain"), "failed: \"not a domain\" is not a domain"),
     (.addDomain("[192.0.2.1]"), "failed: "),
     (
@@ -108,6 +113,7 @@ import Testing
     (.domainKeys("example.org", replaces: false), "keys rsa made, ed25519 made"),
     (.domainKeys("example.org", replaces: false), "keys rsa made, ed25519 made"),
     (.domainKeys("example.org", replaces: true), "keys rsa made, ed25519 made, rsa made, ed25519 made"),
+    (.mailDomain(nil), "domain example.org with 4 keys"),
     (.domainKeys("elsewhere.test", replaces: false), "failed: elsewhere.test is not a domain"),
     (.listQueue(QueueFilterText(), limit: 10), "queue of 0, 0 waiting, 0 held"),
     (.listQueue(QueueFilterText(sender: "nobody"), limit: 10), "failed: \"nobody\" is not an address"),
@@ -250,6 +256,7 @@ extension AdministrativeReply {
     case .status(let status):
       "status \(status.hostname) \(status.isReady ? "ready" : "not ready") \(status.listeners.joined(separator: " "))"
     case .domainKeys(let keys): "keys \(keys.map { "\($0.algorithm) \($0.stage)" }.joined(separator: ", "))"
+    case .mailDomain(let domain): "domain \(domain.domain) with \(domain.keyRecords.count) keys"
     case .domains(let domains): "domains [\(domains.joined(separator: " "))]"
     case .accounts(let accounts): "accounts \(accounts.map(\.short).joined(separator: " "))"
     case .account(let account): "account \(account.short)"

@@ -13,6 +13,8 @@ package final class FakeResolver: Resolving {
     case cname(String)
     case ptr(String)
     case tlsa(UInt8, UInt8, UInt8, [UInt8])
+    case srv(UInt16, UInt16, UInt16, String)
+    case caa(String, String)
   }
 
   private struct Question: Hashable {
@@ -104,13 +106,15 @@ extension FakeResolver.Record {
     case .cname: .cname
     case .ptr: .ptr
     case .tlsa: .tlsa
+    case .srv: .srv
+    case .caa: .caa
     }
   }
 
   fileprivate var rdata: [UInt8] {
     switch self {
     case .a(let text), .aaaa(let text): IPAddress(text)?.bytes ?? []
-    case .mx(let preference, let host): [UInt8(preference >> 8), UInt8(preference & 0xFF)] + wireForm(host)
+    case .mx(let preference, let host): octets(preference) + wireForm(host)
     case .txt(let text):
       stride(from: 0, to: max(text.utf8.count, 1), by: 255).flatMap { start in
         let piece = text.utf8.dropFirst(start).prefix(255)
@@ -118,9 +122,14 @@ extension FakeResolver.Record {
       }
     case .cname(let name), .ptr(let name): wireForm(name)
     case .tlsa(let usage, let selector, let matching, let data): [usage, selector, matching] + data
+    case .srv(let priority, let weight, let port, let target):
+      octets(priority) + octets(weight) + octets(port) + wireForm(target)
+    case .caa(let tag, let value): [0, UInt8(tag.utf8.count)] + Array(tag.utf8) + Array(value.utf8)
     }
   }
 }
+
+private func octets(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xFF)] }
 
 private func wireForm(_ name: String) -> [UInt8] {
   name.split(separator: ".").flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) } + [0]

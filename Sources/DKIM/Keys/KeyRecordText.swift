@@ -3,7 +3,7 @@ package import Cryptography
 package import MessageFormat
 
 /// The key record that a domain has to publish.  RFC 6376 §3.6.1, §3.6.2.2, RFC 8463 §4.
-package struct KeyRecordText: Hashable, Sendable {
+package struct KeyRecordText: Codable, Hashable, Sendable {
   /// In A-labels, without a final dot.
   package let name: String
   /// `v=DKIM1; k=…; p=…`

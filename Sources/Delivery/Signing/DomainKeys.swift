@@ -48,6 +48,12 @@ package actor DomainKeys {
     return try listed(domain)
   }
 
+  /// The keys that a domain has; none are made, and nobody looks into DNS.
+  package func knownKeys(of domain: Domain) async throws(DomainKeyError) -> [Key] {
+    try await load()
+    return try listed(domain)
+  }
+
   /// What is due: looks at records, begins and ends signing, makes successors, forgets.
   package func advance() async {
     do throws(DomainKeyError) {

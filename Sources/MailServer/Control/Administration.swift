@@ -22,8 +22,8 @@ package struct Administration: Sendable {
   let messageSize: Int
 
   package init(
-    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, keys: DomainKeys? = nil, isAlone: Bool = false,
-    messageSize: Int = ServerLimits().messageSize
+    store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, keys: DomainKeys? = nil,
+    isAlone: Bool = false, messageSize: Int = ServerLimits().messageSize
   ) {
     knownKeys = keys
     self.store = store
@@ -57,6 +57,7 @@ package struct Administration: Sendable {
     case .removeDomain(let name): return try await removeDomain(name)
     case .domainKeys(let name, let replaces): return try await domainKeys(name, replaces: replaces)
     case .listDomains: return .domains(store.directory.domains.map(\.text).sorted())
+    case .mailDomain(let name): return try await mailDomain(name)
     case .addAccount(let address, let password, let quota):
       return try await addAccount(address, password: password, quota: quota)
     case .removeAccount(let address):
@@ -179,15 +180,18 @@ extension Administration {
     return .done("domain \(domain) removed")
   }
 
+  /// Without a server nobody looks into DNS.
+  var signingKeys: DomainKeys {
+    knownKeys ?? DomainKeys(store: store, resolver: nil, clock: clock, logger: logger)
+  }
+
   private func domainKeys(_ name: String, replaces: Bool) async throws(Refusal) -> AdministrativeReply {
     let domain = try domain(name)
     guard store.directory.isLocal(domain) else {
       throw Refusal("\(domain) is not a domain of this server; add it first: martlet domain add \(domain)")
     }
-    // Without a server nobody looks into DNS.
-    let keys = knownKeys ?? DomainKeys(store: store, resolver: nil, clock: clock, logger: logger)
     do throws(DomainKeyError) {
-      return .domainKeys(try await keys.keys(of: domain, replaces: replaces).map { DomainKeySummary($0) })
+      return .domainKeys(try await signingKeys.keys(of: domain, replaces: replaces).map { DomainKeySummary($0) })
     } catch {
       throw Refusal("\(error)")
     }

@@ -10,6 +10,8 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case listDomains
   /// The keys by which a domain's mail is signed; made where it has none, or new ones in any case.
   case domainKeys(String, replaces: Bool)
+  /// What DNS needs to know of a domain; nil means the only one.
+  case mailDomain(String?)
 
   case addAccount(address: String, password: String?, quota: QuotaText)
   case removeAccount(String)
@@ -95,6 +97,7 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case status(ServerStatus)
   case domains([String])
   case domainKeys([DomainKeySummary])
+  case mailDomain(MailDomainSummary)
   case accounts([AccountSummary])
   case account(AccountSummary)
   case appPasswords([AppPasswordSummary])

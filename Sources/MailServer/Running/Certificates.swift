@@ -22,6 +22,27 @@ func loadCertificates(_ configuration: Configuration, hostname: String, clock: W
   return certificates
 }
 
+/// The certificate that the server shows under its own name, with its chain: of those configured the one for that name,
+/// else the first; or the one it has made for itself. Nil: it has none yet.
+func certificateInUse(_ configuration: Configuration, hostname: String) throws(FileProblem) -> [UInt8]? {
+  guard !configuration.certificates.isEmpty else {
+    let path = selfSignedChainPath(for: hostname, in: configuration.dataDirectory)
+    return fileExists(path) ? try readFileBytes(path, limit: 1 << 20) : nil
+  }
+  var first: [UInt8]?
+  for files in configuration.certificates {
+    let chain = try readFileBytes(files.chain, limit: 1 << 20)
+    let names = (try? certificateNames(pem: chain)) ?? []
+    if names.contains(hostname) || names.contains("*\(hostname.drop { $0 != "." })") { return chain }
+    first = first ?? chain
+  }
+  return first
+}
+
+private func selfSignedChainPath(for hostname: String, in dataDirectory: String) -> String {
+  "\(dataDirectory)/tls/self-signed-\(hostname).pem"
+}
+
 /// Whether clients are asked for a certificate, and whose they may be.
 func loadClientAuthorities(_ configuration: Configuration) throws(FileProblem) -> TLSServerContext.ClientCertificates {
   guard let path = configuration.clientAuthorities else { return .notRequested }
@@ -36,7 +57,7 @@ private func selfSignedCertificate(for hostname: String, in dataDirectory: Strin
   throws(StartupError) -> TLSServerContext.Certificate
 {
   let directory = "\(dataDirectory)/tls"
-  let chainPath = "\(directory)/self-signed-\(hostname).pem"
+  let chainPath = selfSignedChainPath(for: hostname, in: dataDirectory)
   let keyPath = "\(directory)/self-signed-\(hostname).key"
   logger.warning(
     "self_signed_certificate",
