@@ -111,9 +111,10 @@ private final class ScriptedServer: ScriptedPeer {
 @Suite(.timeLimit(.minutes(3))) struct QueueRunnerTests {
   private static let logger = Logger(label: "queue") { _ in SwiftLogNoOpLogHandler() }
 
-  /// Runs the queue of a store until `body` has ended.
+  /// Runs the queue of a store until `body` has ended; `after` looks at what is left.
   private func run(
-    _ world: World, limits: QueueLimits = QueueLimits(), _ body: (MailStore) async throws -> Void
+    _ world: World, limits: QueueLimits = QueueLimits(), _ body: (MailStore) async throws -> Void,
+    after: (MailStore) async throws -> Void = { _ in }
   ) async throws {
     try await TemporaryStore.with(clock: world.clock.wallClock) { store in
       let router = Router(store: store, hostname: Domain("here.test")!, unknown: .refuse, clock: world.clock.wallClock)
@@ -133,6 +134,7 @@ private final class ScriptedServer: ScriptedPeer {
       }
       task.cancel()
       await task.value
+      try await after(store)
     }
   }
 
@@ -193,6 +195,20 @@ private final class ScriptedServer: ScriptedPeer {
       try await enqueue("a@live.test", in: store, due: world.clock.now)
       #expect(await arrived(1, in: world) == ["<a@live.test>"])
       #expect(world.state.withLock { $0.asked.count } == backlog + 1)
+    }
+  }
+
+  @Test func whatTheEndCutsShortIsDueAtTheNextStart() async throws {
+    let world = World(living: [], hanging: ["slow.test"])
+    try await run(world) { store in
+      try await enqueue("a@slow.test", in: store, due: world.clock.now)
+      _ = await world.activity.wait { world.state.withLock { $0.asked.count } == 1 ? true : nil }
+    } after: { store in
+      let due = try await store.dueDestinations(reachable: true, at: world.clock.now, without: [], limit: 10)
+      #expect(due.map(\.name) == ["slow.test"])
+      let waiting = try await store.dueDeliveries(
+        for: "slow.test", at: world.clock.now, after: nil, without: [], limit: 10)
+      #expect(waiting.flatMap(\.recipients).map(\.attempts) == [0])
     }
   }
 

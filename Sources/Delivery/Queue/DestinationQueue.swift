@@ -50,7 +50,7 @@ actor DestinationQueue {
     } else {
       switch await transport.way(to: destination.name) {
       case .hosts(let walk): await deliver(over: walk)
-      case .unknown(let note): await putOff(note)
+      case .unknown(let note): if !Task.isCancelled { await putOff(note) }
       case .none(let note): await giveBack(note)
       }
     }
@@ -58,6 +58,8 @@ actor DestinationQueue {
   }
 
   private func settle() async {
+    // Cut short by the end of the server, it says nothing of the destination.
+    if Task.isCancelled, !hasReached { return }
     let now = clock.now()
     let outcome: DestinationOutcome =
       if let unreachable, !hasReached {
@@ -159,7 +161,7 @@ actor DestinationQueue {
     var opened = rested?.opened ?? .now
     /// The note of the message before, which is made durable while the next is under way.
     var noting: Task<Void, Never>?
-    while let delivery = await next() {
+    while !Task.isCancelled, let delivery = await next() {
       if let session = held?.session,
         !session.takesAnother || count >= limits.messagesOfSession || .now - opened > limits.oldestSession
       {
@@ -205,6 +207,7 @@ actor DestinationQueue {
         if held != nil { hasReached = true }
       }
       guard var current = held else {
+        if Task.isCancelled { break }
         // Nobody left to ask. What a host has said of a recipient counts more than that the next is not there.
         let note = walk.lastFailure ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host answers")
         for recipient in remaining where attempt[recipient.position] == nil {
@@ -284,6 +287,7 @@ actor DestinationQueue {
           outcome(note, isFinal, recipient, delivery.message, now)
         ))
     }
+    guard !progress.isEmpty else { return }
     do throws(StoreError) {
       try await store.note(progress)
       taken.remove(delivery.message.id)
