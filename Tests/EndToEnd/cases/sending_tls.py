@@ -42,6 +42,17 @@ class SignedWorld(World):
         self.dns.zone[f"_{self.port}._tcp.{host}"] = {"TLSA": list(records)}
 
 
+class SmarthostClient(World):
+    """A server that hands everything to another, in somebody else's world."""
+
+    def __init__(self, start, dns, url, password, authorities):
+        self.server = start(
+            "--set", f"outbound.resolver={dns.address}", "--set", "outbound.trust_anchors=",
+            "--set", f"outbound.smarthost={url}", "--set", f"outbound.smarthost_password={password}",
+            "--set", f"outbound.authorities={authorities}", "--set", "outbound.first_retry=1s", kind=Serve)
+        self.alice = self.server.account("alice@example.test")
+
+
 @case("TLS, DANE: a host with TLSA records gets mail only under the certificate that they name", own_server=True)
 def dane(start):
     with folder() as path:
@@ -192,13 +203,7 @@ def smarthost(start):
         recipients = ["a@first.zz", "a@second.zz", "a@third.zz"]
 
         def sender(url, password=PASSWORD, known=authority.certificate):
-            world = World.__new__(World)
-            world.server = start(
-                "--set", f"outbound.resolver={dns.address}", "--set", "outbound.trust_anchors=", "--set",
-                f"outbound.smarthost={url}", "--set", f"outbound.smarthost_password={password}", "--set",
-                f"outbound.authorities={known}", "--set", "outbound.first_retry=1s", kind=Serve)
-            world.alice = world.server.account("alice@example.test")
-            return world
+            return SmarthostClient(start, dns, url, password, known)
 
         for scheme, service in (("smtp", "submission"), ("smtps", "submissions")):
             world = sender(f"{scheme}://alice@example.test@mail.hub.zz:{hub.server.ports[service]}")
@@ -214,6 +219,9 @@ def smarthost(start):
         world = sender(f"smtp://me@mx.relay.zz:{relay.port}")
         world.send("a@first.zz")
         equal(relay.mail()[1], ["a@first.zz"], "recipients")
+        world.send(*(f"a@many{number}.zz" for number in range(50)))
+        equal(sorted(relay.mail()[1][0] for _ in range(50)), sorted(f"a@many{number}.zz" for number in range(50)), "recipients")
+        check(relay.most <= 10, "sessions at once with a smarthost:", relay.most)
         world.server.stop()
 
         stranger, _ = authority.self_signed("An authority of somebody else")
