@@ -90,6 +90,9 @@ class Peer:
         self.mails = queue.Queue()
         self.count = 0
         self.connections = 0
+        # At once, now and at most.
+        self.open = self.most = 0
+        self.lock = threading.Lock()
         self.listener = socket.create_server((address, port), backlog=200)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -108,6 +111,9 @@ class Peer:
         return said.pop(0) if len(said) > 1 else said[0]
 
     def talk(self, connection):
+        with self.lock:
+            self.open += 1
+            self.most = max(self.most, self.open)
         try:
             with connection:
                 secured = self.converse(connection)
@@ -116,6 +122,9 @@ class Peer:
                     self.converse(secured, is_secured=True)
         except (OSError, ValueError):
             pass
+        finally:
+            with self.lock:
+                self.open -= 1
 
     def converse(self, connection, is_secured=False):
         """Until the other side goes; returns the connection under TLS where it asks for that."""

@@ -21,4 +21,13 @@ package struct QueueLimits: Sendable {
   /// However often there was a next message: by then its destination may have moved.
   package var oldestSession: Duration = .seconds(300)
   package init() {}
+
+  /// Where one server takes everything: ten sessions with it, as with any other, whatever the number of domains.
+  package static var smarthost: QueueLimits {
+    var limits = QueueLimits()
+    limits.destinations = 5
+    limits.unreachableDestinations = 3
+    limits.sessionsWithDestination = 2
+    return limits
+  }
 }

@@ -39,7 +39,8 @@ struct Sending: Sendable {
       reporter: DeliveryReporter(
         store: store, router: router, hostname: hostname, schedule: schedule, clock: clock,
         logger: output.logger("delivery")),
-      schedule: schedule, clock: clock, logger: output.logger("delivery"))
+      schedule: schedule, limits: configuration.smarthost == nil ? QueueLimits() : .smarthost, clock: clock,
+      logger: output.logger("delivery"))
     let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
     return Sending(
       outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock), keys: keys,

@@ -22,29 +22,41 @@ def folder():
         yield path
 
 
+@contextlib.contextmanager
+def signed_folder():
+    """A scratch folder and a name server in it, which ends however the case does."""
+    with folder() as path, contextlib.closing(SignedDNS(path)) as dns:
+        yield path, dns
+
+
 class SignedWorld(World):
     """A world whose names are signed, but for those under `plain.zz`. `prepare` adds the others' servers."""
 
-    def __init__(self, start, path, prepare, *options, port=None):
-        dns = SignedDNS(path)
-
+    def __init__(self, start, dns, prepare, port=None):
         def publish(world):
             prepare(world)
             dns.publish()
-        try:
-            super().__init__(start, "--set", f"outbound.trust_anchors={dns.anchor}", *options, dns=dns, port=port, prepare=publish)
-        except BaseException:
-            dns.close()
-            raise
+        super().__init__(start, "--set", f"outbound.trust_anchors={dns.anchor}", dns=dns, port=port, prepare=publish)
 
     def secure(self, host, *records):
         """TLSA records of a host, for the port that all have."""
         self.dns.zone[f"_{self.port}._tcp.{host}"] = {"TLSA": list(records)}
 
 
+class SmarthostClient(World):
+    """A server that hands everything to another, in somebody else's world."""
+
+    def __init__(self, start, dns, url, password, authorities):
+        self.server = start(
+            "--set", f"outbound.resolver={dns.address}", "--set", "outbound.trust_anchors=",
+            "--set", f"outbound.smarthost={url}", "--set", f"outbound.smarthost_password={password}",
+            "--set", f"outbound.authorities={authorities}", "--set", "outbound.first_retry=1s", kind=Serve)
+        self.alice = self.server.account("alice@example.test")
+
+
 @case("TLS, DANE: a host with TLSA records gets mail only under the certificate that they name", own_server=True)
 def dane(start):
-    with folder() as path:
+    with signed_folder() as (path, dns):
         authority = Authority(path)
         own = {name: authority.self_signed(f"mx.{name}.zz") for name in ("good", "wrong", "bogus", "open.plain", "unusable")}
         peers = {}
@@ -60,7 +72,7 @@ def dane(start):
             world.dns.tampered.add("mx.bogus.zz")
             world.dns.zone["both.zz"] = {"MX": [(10, "mx.wrong.zz"), (20, "mx.good.zz")]}
 
-        world = SignedWorld(start, path, prepare)
+        world = SignedWorld(start, dns, prepare)
         world.send(*(f"a@{name}.zz" for name in [*peers, "both"]))
         for name, assurance in (("good", "dane"), ("unusable", "none"), ("open.plain", "none")):
             equal(peers[name].mail()[1], [f"a@{name}.zz"], "recipients")
@@ -79,7 +91,7 @@ def dane(start):
 
 @case("TLS, DANE: from one Martlet to another, whose certificate is its own", own_server=True)
 def two(start):
-    with folder() as path:
+    with signed_folder() as (_, dns):
         other = start("--set", "outbound.enabled=false", kind=Serve)
         other.martlet("domain", "add", "b.zz")
         bob = other.account("bob@b.zz")
@@ -89,7 +101,7 @@ def two(start):
             world.dns.zone["mx.b.zz"] = {"A": ["127.0.0.1"]}
             world.secure("mx.b.zz", tlsa(other.ca))
 
-        world = SignedWorld(start, path, prepare, port=other.ports["smtp"])
+        world = SignedWorld(start, dns, prepare, port=other.ports["smtp"])
         world.send("bob@b.zz", "nobody@b.zz", body="one\r\n.dot\r\n")
         check(re.search(r'tls="TLSv1\.3 \S+ dane"', world.delivery("bob@b.zz", "sent")), "log line")
         with other.imap(bob) as client:
@@ -103,7 +115,7 @@ def two(start):
 
 @case("TLS, Postfix: mail goes there under DANE and comes back under TLS, as mail and as a report of Postfix", own_server=True)
 def postfix(start):
-    with folder() as path:
+    with signed_folder() as (path, dns):
         certificate = Authority(path).self_signed("mx.post.zz")
 
         def prepare(world):
@@ -111,7 +123,7 @@ def postfix(start):
             world.dns.zone["mx.post.zz"] = {"A": ["127.0.0.99"]}
             world.secure("mx.post.zz", tlsa(certificate[0]))
 
-        world = SignedWorld(start, path, prepare)
+        world = SignedWorld(start, dns, prepare)
         with contextlib.closing(Postfix(
                 os.path.join(path, "postfix"), "127.0.0.99", world.port, "post.zz", certificate,
                 transports={"example.test": f"smtp:[127.0.0.1]:{world.server.ports['smtp']}", "dead.zz": "error:5.1.1 nobody here"},
@@ -192,13 +204,7 @@ def smarthost(start):
         recipients = ["a@first.zz", "a@second.zz", "a@third.zz"]
 
         def sender(url, password=PASSWORD, known=authority.certificate):
-            world = World.__new__(World)
-            world.server = start(
-                "--set", f"outbound.resolver={dns.address}", "--set", "outbound.trust_anchors=", "--set",
-                f"outbound.smarthost={url}", "--set", f"outbound.smarthost_password={password}", "--set",
-                f"outbound.authorities={known}", "--set", "outbound.first_retry=1s", kind=Serve)
-            world.alice = world.server.account("alice@example.test")
-            return world
+            return SmarthostClient(start, dns, url, password, known)
 
         for scheme, service in (("smtp", "submission"), ("smtps", "submissions")):
             world = sender(f"{scheme}://alice@example.test@mail.hub.zz:{hub.server.ports[service]}")
@@ -214,6 +220,9 @@ def smarthost(start):
         world = sender(f"smtp://me@mx.relay.zz:{relay.port}")
         world.send("a@first.zz")
         equal(relay.mail()[1], ["a@first.zz"], "recipients")
+        world.send(*(f"a@many{number}.zz" for number in range(50)))
+        equal(sorted(relay.mail()[1][0] for _ in range(50)), sorted(f"a@many{number}.zz" for number in range(50)), "recipients")
+        check(relay.most <= 10, "sessions at once with a smarthost:", relay.most)
         world.server.stop()
 
         stranger, _ = authority.self_signed("An authority of somebody else")
