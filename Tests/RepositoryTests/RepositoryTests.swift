@@ -34,7 +34,7 @@ import Testing
       "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", "DKIM",
     ],
     "martlet": ["MailServer", "MailStore", "MailTransfer", "MessageFormat"],
-    "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTPServer"],
+    "martlet-bench": ["MailStore", "MessageFormat", "Networking", "Authentication", "Delivery", "SMTP", "SMTPServer"],
   ]
 
   /// Modules from outside, and the targets that may import them: all others reach them through those.
