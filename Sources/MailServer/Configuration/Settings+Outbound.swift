@@ -43,7 +43,7 @@ extension Settings {
       path: "outbound.resolver",
       about: [
         "Who answers questions about names: system (as /etc/resolv.conf has it), recursive (nobody in between), or addresses",
-        "separated by spaces. Signatures are checked here in any case.",
+        "separated by spaces. Signatures are checked here; only where the system's name servers hide them, none are.",
       ],
       example: "system",
       change: .restart,

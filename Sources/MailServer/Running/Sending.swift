@@ -14,6 +14,8 @@ struct Sending: Sendable {
   let outgoing: OutgoingMail
   let keys: DomainKeys
   private let resolver: Resolver
+  /// Of name servers that hide signatures.
+  private let plain: PlainResolver
   private let runner: QueueRunner
   private let task: Task<Void, Never>
 
@@ -24,12 +26,14 @@ struct Sending: Sendable {
     let configuration = plan.configuration.outbound
     var settings = ResolverSettings(upstream: configuration.resolver)
     settings.trustAnchorFile = configuration.trustAnchors
-    let resolver: Resolver
+    let validating: Resolver
     do throws(ResolverSetupError) {
-      resolver = try Resolver(settings)
+      validating = try Resolver(settings)
     } catch {
       throw StartupError("outbound.resolver: \(error)")
     }
+    let plain = PlainResolver(upstream: configuration.resolver)
+    let resolver = resolver(configuration, validating, plain, output.logger("dns"))
     var schedule = RetrySchedule()
     schedule.firstPause = configuration.firstRetry
     schedule.givesUpAfter = configuration.givesUpAfter
@@ -44,7 +48,7 @@ struct Sending: Sendable {
     let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
     return Sending(
       outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock), keys: keys,
-      resolver: resolver, runner: runner,
+      resolver: validating, plain: plain, runner: runner,
       task: Task {
         async let watching: Void = watch(keys)
         await runner.run()
@@ -65,10 +69,27 @@ struct Sending: Sendable {
     runner.wake()
     await task.value
     await resolver.close()
+    await plain.close()
+  }
+
+  /// The system's name servers are not ours to choose, so mail gets out whatever they are like. Whoever names others is
+  /// taken at their word.
+  private static func resolver(
+    _ configuration: OutboundConfiguration, _ validating: Resolver, _ plain: PlainResolver, _ logger: Logger
+  ) -> any Resolving {
+    guard configuration.resolver == .system, configuration.trustAnchors != nil else { return validating }
+    return ProbingResolver(validating: validating, plain: { plain.make() }) {
+      logger.warning(
+        "signatures_hidden",
+        metadata: [
+          "text": "the system's name servers hide the signatures of DNSSEC: there is no DANE",
+          "hint": "outbound.resolver: recursive, or martlet dns check",
+        ])
+    }
   }
 
   private static func transport(
-    _ plan: ServerPlan, _ resolver: Resolver, _ store: MailStore, _ clock: WallClock, _ output: LogOutput
+    _ plan: ServerPlan, _ resolver: any Resolving, _ store: MailStore, _ clock: WallClock, _ output: LogOutput
   ) throws(StartupError) -> any MailTransport {
     let configuration = plan.configuration.outbound
     var settings = OutboundSettings(name: configuration.name ?? plan.hostname)
@@ -144,6 +165,24 @@ func senderRewriting(_ plan: ServerPlan, _ store: MailStore) throws(StartupError
   } catch {
     throw StartupError("\(error)")
   }
+}
+
+/// A resolver that trusts no keys, made when it is needed.
+private final class PlainResolver: Sendable {
+  private let upstream: ResolverSettings.Upstream
+  private let made = Mutex<Resolver?>(nil)
+
+  init(upstream: ResolverSettings.Upstream) { self.upstream = upstream }
+
+  func make() -> Resolver? {
+    var settings = ResolverSettings(upstream: upstream)
+    settings.trustAnchorFile = nil
+    let resolver = try? Resolver(settings)
+    made.withLock { $0 = resolver }
+    return resolver
+  }
+
+  func close() async { await made.withLock { $0 }?.close() }
 }
 
 /// MTA-STS policies, kept in the store.
