@@ -40,12 +40,14 @@ actor DestinationQueue {
     self.logger = logger
   }
 
+  private var place: String { transport.place(of: destination.name) }
+
   /// Returns when nothing is due any more, or the destination can't be reached.
   func run() async {
     await refill()
     if waiting.isEmpty {
       // An administrator was faster.
-    } else if let rested = await resting.take(for: destination.name) {
+    } else if let rested = await resting.take(for: place) {
       await deliver(over: rested.walk, from: rested)
     } else {
       switch await transport.way(to: destination.name) {
@@ -153,7 +155,7 @@ actor DestinationQueue {
 
   private func workOff(over firstWalk: any HostWalk, from first: RestedSession?) async {
     var rested = first
-    if rested == nil { rested = await resting.take(for: destination.name) }
+    if rested == nil { rested = await resting.take(for: place) }
     var walk = rested?.walk ?? firstWalk
     walk.restart()
     var held = rested?.open
@@ -181,7 +183,7 @@ actor DestinationQueue {
     await noting?.value
     if let held, unreachable == nil {
       await resting.rest(
-        RestedSession(open: held, walk: walk, count: count, opened: opened), for: destination.name)
+        RestedSession(open: held, walk: walk, count: count, opened: opened), for: place)
     } else {
       await held?.quit()
     }

@@ -4,6 +4,12 @@ package import SMTPClient
 package protocol MailTransport: Sendable {
   /// Where it may be handed over.
   func way(to destination: String) async -> TransportWay
+  /// Destinations of one place are reached over the same sessions.
+  func place(of destination: String) -> String
+}
+
+extension MailTransport {
+  package func place(of destination: String) -> String { destination }
 }
 
 package enum TransportWay: Sendable {

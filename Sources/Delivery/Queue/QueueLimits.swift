@@ -27,7 +27,9 @@ package struct QueueLimits: Sendable {
     var limits = QueueLimits()
     limits.destinations = 5
     limits.unreachableDestinations = 3
+    limits.recentDestinations = 1
     limits.sessionsWithDestination = 2
+    limits.restingSessions = 10
     return limits
   }
 }

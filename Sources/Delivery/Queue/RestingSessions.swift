@@ -11,7 +11,7 @@ struct RestedSession: Sendable {
   var opened: ContinuousClock.Instant
 }
 
-/// Sessions that wait a moment for the next message of their destination: where messages come one by one, questions to
+/// Sessions that wait a moment for the next message that goes the same way: where messages come one by one, questions to
 /// DNS, greetings and handshakes cost more than the messages.
 actor RestingSessions {
   private struct Place {
@@ -32,14 +32,14 @@ actor RestingSessions {
   }
 
   /// One that had its last message a moment ago. It may turn out to be over.
-  func take(for destination: String) -> RestedSession? {
-    guard let key = places[destination]?.keys.max(), let place = remove(key, of: destination) else { return nil }
-    place.alarm.cancel()
-    return place.session
+  func take(for place: String) -> RestedSession? {
+    guard let key = places[place]?.keys.max(), let found = remove(key, of: place) else { return nil }
+    found.alarm.cancel()
+    return found.session
   }
 
   /// It leaves by itself when nothing comes.
-  func rest(_ session: RestedSession, for destination: String) async {
+  func rest(_ session: RestedSession, for name: String) async {
     guard !hasEnded, !Task.isCancelled, count < most, session.open.session.takesAnother else {
       return await leave(session)
     }
@@ -48,9 +48,9 @@ actor RestingSessions {
     count += 1
     let alarm = Task { [longest] in
       guard (try? await Task.sleep(for: longest)) != nil else { return }
-      if let place = remove(key, of: destination) { await leave(place.session) }
+      if let place = remove(key, of: name) { await leave(place.session) }
     }
-    places[destination, default: [:]][key] = Place(session: session, alarm: alarm)
+    places[name, default: [:]][key] = Place(session: session, alarm: alarm)
   }
 
   /// All leave, and whoever comes later.
@@ -66,9 +66,9 @@ actor RestingSessions {
     }
   }
 
-  private func remove(_ key: Int, of destination: String) -> Place? {
-    guard let place = places[destination]?.removeValue(forKey: key) else { return nil }
-    if places[destination]?.isEmpty == true { places[destination] = nil }
+  private func remove(_ key: Int, of name: String) -> Place? {
+    guard let place = places[name]?.removeValue(forKey: key) else { return nil }
+    if places[name]?.isEmpty == true { places[name] = nil }
     count -= 1
     return place
   }

@@ -39,6 +39,8 @@ package struct SmarthostTransport: MailTransport {
     lookup = ExchangerLookup(resolver: resolver)
   }
 
+  package func place(of destination: String) -> String { smarthost.host.text }
+
   package func way(to destination: String) async -> TransportWay {
     var session = settings.session(.never)
     session.credentials = smarthost.credentials
