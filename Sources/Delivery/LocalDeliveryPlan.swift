@@ -2,8 +2,8 @@ import Bytes
 package import MailStore
 package import MessageFormat
 
-/// What the store is asked to do for those of a message's recipients who have mailboxes here: every account gets it once, with its trace in
-/// front.
+/// What the store is asked to do for those of a message's recipients who have mailboxes here: every account gets it
+/// once, with its trace in front.
 ///
 /// The trace of a final delivery, first line first (RFC 5321 §4.4): `Return-Path`, `Delivered-To` (the address that
 /// was written to), `Received`. Recipients with equal traces (the members of an alias) share one message.
