@@ -53,20 +53,23 @@ package struct DNSWorld: Sendable {
   private func findings(_ checks: [any DNSCheck]) async -> [DNSFinding] {
     // At once: a name server that is down takes its time with each question.
     let found = await withTaskGroup(of: (Int, [DNSFinding]).self) { group in
-      for (index, check) in checks.enumerated() {
-        group.addTask {
-          do throws(Unanswered) {
-            return (index, try await check.findings(in: self))
-          } catch {
-            return (index, [error.finding])
-          }
-        }
+      for index in checks.indices {
+        let check = checks[index]
+        group.addTask { (index, await outcome(of: check)) }
       }
       var found = [[DNSFinding]](repeating: [], count: checks.count)
       for await (index, findings) in group { found[index] = findings }
       return found
     }
     return found.flatMap { $0 }
+  }
+
+  private func outcome(of check: any DNSCheck) async -> [DNSFinding] {
+    do throws(Unanswered) {
+      return try await check.findings(in: self)
+    } catch {
+      return [error.finding]
+    }
   }
 }
 

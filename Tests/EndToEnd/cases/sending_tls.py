@@ -74,11 +74,13 @@ def dane(start):
 
         world = SignedWorld(start, dns, prepare)
         world.send(*(f"a@{name}.zz" for name in [*peers, "both"]))
+        arrived = sorted(peers["good"].mail()[1][0] for _ in range(2))
+        equal(arrived, ["a@both.zz", "a@good.zz"], "what the good one has, also as the second host of a domain")
         for name, assurance in (("good", "dane"), ("unusable", "none"), ("open.plain", "none")):
-            equal(peers[name].mail()[1], [f"a@{name}.zz"], "recipients")
+            if name != "good":
+                equal(peers[name].mail()[1], [f"a@{name}.zz"], "recipients")
             line = world.delivery(f"a@{name}.zz", "sent")
             check(re.search(rf'tls="TLSv1\.3 \S+ {assurance}"', line), "log line", line)
-        equal(peers["good"].mail()[1], ["a@both.zz"], "the second host of a domain")
         for name, words in (("wrong", "handshake"), ("stripped", "STARTTLS"), ("bogus", "mx.bogus.zz")):
             line = world.delivery(f"a@{name}.zz", "deferred")
             check(words in line, "the reason", line)
