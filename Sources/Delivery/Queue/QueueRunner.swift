@@ -31,6 +31,7 @@ package actor QueueRunner {
   private static let longestSleep = Duration.seconds(60)
   /// Each look at the queue takes in what has come since the last; a look for each message would be most of the work.
   private static let shortestPause = Duration.milliseconds(5)
+  private static let reportRetry = Duration.seconds(3_600)
   private static let sweepLimit = 100
 
   package init(
@@ -144,9 +145,9 @@ package actor QueueRunner {
     do throws(StoreError) {
       let now = clock.now()
       let reports = try await store.dueReports(at: clock.now(), limit: Self.sweepLimit)
-      for delivery in reports { try await reporter.report(delivery) }
+      for delivery in reports { try await report(delivery) }
       let late = try await store.lateMessages(at: now, limit: Self.sweepLimit)
-      for delivery in late { try await reporter.warn(delivery) }
+      for delivery in late { try await warn(delivery) }
       // There may be more.
       if reports.count == Self.sweepLimit || late.count == Self.sweepLimit { reportsAgain = true }
     } catch {
@@ -154,6 +155,41 @@ package actor QueueRunner {
     }
     isReporting = false
     if reportsAgain { wake() }
+  }
+
+  /// One that can't be made, because its message can't be read, must not keep the others.
+  private func report(_ delivery: QueuedDelivery) async throws(StoreError) {
+    do throws(StoreError) {
+      try await reporter.report(delivery)
+    } catch {
+      noteFailedReport(of: delivery, error)
+      var progress = QueueProgress()
+      let later = clock.now().advanced(by: Self.reportRetry)
+      progress.outcomes = delivery.recipients.map {
+        (
+          QueuedRecipientID(message: delivery.message.id, position: $0.position),
+          .report(at: later, result: $0.result)
+        )
+      }
+      try await store.note(progress)
+    }
+  }
+
+  private func warn(_ delivery: QueuedDelivery) async throws(StoreError) {
+    do throws(StoreError) {
+      try await reporter.warn(delivery)
+    } catch {
+      noteFailedReport(of: delivery, error)
+      var progress = QueueProgress()
+      progress.warned = [delivery.message.id]
+      try await store.note(progress)
+    }
+  }
+
+  private func noteFailedReport(of delivery: QueuedDelivery, _ error: StoreError) {
+    guard error != .closed else { return }
+    logger.error(
+      "queue_report_failed", metadata: ["queue_id": "\(delivery.message.id.rawValue)", "error": "\(error)"])
   }
 
   /// Gives up what waits too long, unless it is just being tried. Nothing is started meanwhile.

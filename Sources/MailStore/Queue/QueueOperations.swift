@@ -15,17 +15,28 @@ extension WriteContext {
   /// What is no longer there is left out. Returns what nobody needs once this is committed.
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody] {
     var finished: [QueueID: [Int64]] = [:]
+    /// Of which recipients have been tried.
+    var tried: Set<Int64> = []
     for (recipient, outcome) in progress.outcomes {
       let (message, position) = (recipient.message.rawValue, Int64(recipient.position))
       switch outcome {
-      case .done: finished[recipient.message, default: []].append(position)
+      case .done:
+        finished[recipient.message, default: []].append(position)
+        tried.insert(message)
       case .retry(let time, let result):
         try database.change(
           """
           UPDATE queued_recipients SET attempts = attempts + 1, next_attempt = ?, result = ?
           WHERE message = ? AND position = ?
           """, .integer(time.microseconds), .text(result), .integer(message), .integer(position))
+        tried.insert(message)
       case .report(let time, let result):
+        let isKnown = try database.one(
+          "SELECT 1 FROM queued_recipients WHERE message = ? AND position = ? AND state = 2", .integer(message),
+          .integer(position)
+        ) { _ in true }
+        // A report that could not be made waits for its time.
+        if isKnown == nil { tried.insert(message) }
         try database.change(
           """
           UPDATE queued_recipients SET state = 2, attempts = attempts + 1, next_attempt = ?, result = ?
@@ -43,7 +54,7 @@ extension WriteContext {
     for (message, positions) in finished.sorted(by: { $0.key < $1.key }) {
       unused += try unqueue(message.rawValue, positions)
     }
-    for message in Set(progress.outcomes.map(\.recipient.message)) { try hastenReport(of: message.rawValue) }
+    for message in tried { try hastenReport(of: message) }
     for message in progress.warned {
       try database.change("UPDATE queued_messages SET warns = NULL WHERE id = ?", .integer(message.rawValue))
     }

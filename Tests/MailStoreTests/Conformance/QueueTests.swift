@@ -129,6 +129,29 @@ import Testing
     }
   }
 
+  @Test("one report waits for all that have not been tried, and no longer; one that can't be made waits for its time")
+  func reports() async throws {
+    let clock = Mutex(time)
+    try await StoreFixture.with(options: { $0.clock = WallClock { clock.withLock { $0 } } }) { fixture in
+      _ = try await fixture.addAccount()
+      try await fixture.enqueue(["a@one.test", "b@two.test"])
+      let minute = time.advanced(by: .seconds(60))
+      func note(_ position: Int, _ outcome: QueuedOutcome) async throws {
+        let delivery = try #require(try await fixture.store.queuedMessages(QueueFilter(), limit: 1).first)
+        var progress = QueueProgress()
+        progress.outcomes = [(delivery.id(position), outcome)]
+        try await fixture.store.note(progress)
+      }
+      try await note(0, .report(at: minute, result: "550 no"))
+      #expect(try await fixture.store.dueReports(at: time, limit: 10).isEmpty)
+      try await note(1, .retry(at: minute, result: "451 later"))
+      #expect(try await fixture.store.dueReports(at: time, limit: 10).map(\.recipients.count) == [1])
+      try await note(0, .report(at: minute, result: "550 no"))
+      #expect(try await fixture.store.dueReports(at: time, limit: 10).isEmpty)
+      #expect(try await fixture.store.dueReports(at: minute, limit: 10).map(\.recipients.count) == [1])
+    }
+  }
+
   @Test("lists are filtered and go on where they ended; drop takes away without a word")
   func administration() async throws {
     try await StoreFixture.with { fixture in
