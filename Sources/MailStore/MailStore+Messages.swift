@@ -84,11 +84,7 @@ extension MailStore {
     _ body: StagedBody, to recipients: [LocalDelivery], internalDate: DateTime
   ) async -> [Result<AppendResult, StoreError>] {
     do throws(StoreError) {
-      try await body.flushIfLarge()
-      let weight = body.isLarge ? 0 : body.size
-      return try await write(weight: weight, onlyAdds: true) { (transaction) throws(StoreError) in
-        try transaction.deliver(body, to: recipients, queued: [], date: internalDate)
-      }
+      return try await deliver(body, to: recipients, queued: [], internalDate: internalDate)
     } catch {
       return recipients.map { _ in .failure(error) }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MailServer
+import MailStore
 
 struct QueueCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -30,7 +30,7 @@ package struct DeliveryReporter: Sendable {
   func report(_ delivery: QueuedDelivery) async throws(StoreError) {
     var progress = QueueProgress()
     progress.outcomes = delivery.recipients.map {
-      (QueuedRecipientID(message: delivery.message.id, position: $0.position), .done)
+      (delivery.id(of: $0), .done)
     }
     try await send(delivery, progress) { recipient in DeliveryNote(decoding: recipient.result) }
   }
@@ -57,7 +57,7 @@ package struct DeliveryReporter: Sendable {
       note(recipient).map {
         ReportedRecipient(
           address: recipient.address,
-          original: (try? RecipientParameters(written: recipient.parameters.utf8))?.originalRecipient, note: $0,
+          original: recipient.recipientParameters.originalRecipient, note: $0,
           lastAttempt: recipient.attempts > 0 ? now : nil,
           triesUntil: $0.action == .delayed ? DateTime(timestamp: message.expires, offsetMinutes: 0) : nil)
       }
@@ -96,7 +96,7 @@ package struct DeliveryReporter: Sendable {
   }
 
   private func reported(_ message: QueuedMessage) async throws(StoreError) -> ReportedMessage {
-    let parameters = (try? MailParameters(written: message.parameters.utf8)) ?? MailParameters()
+    let parameters = message.mailParameters
     let beginning = try await store.read(message.content, range: 0..<ReportedMessage.longestHeader)
     var reported = ReportedMessage(
       beginning: beginning, size: message.content.size, isUTF8: parameters.usesUTF8,

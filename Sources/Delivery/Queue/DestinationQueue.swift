@@ -255,13 +255,12 @@ actor DestinationQueue {
   }
 
   private func message(_ message: QueuedMessage, _ recipients: [QueuedRecipient]) -> OutboundMessage {
-    let parameters = (try? MailParameters(written: message.parameters.utf8)) ?? MailParameters()
+    let parameters = message.mailParameters
     let (store, content) = (store, message.content)
     return OutboundMessage(
       sender: message.sender.map { .mailbox($0) } ?? .null, parameters: parameters,
       recipients: recipients.map {
-        OutboundRecipient(
-          $0.address, parameters: (try? RecipientParameters(written: $0.parameters.utf8)) ?? RecipientParameters())
+        OutboundRecipient($0.address, parameters: $0.recipientParameters)
       },
       content: MessageContent(
         size: content.size, body: parameters.body ?? .sevenBit, hasUTF8Header: parameters.usesUTF8,
@@ -285,7 +284,7 @@ actor DestinationQueue {
       guard let (note, isFinal) = attempt[recipient.position] else { continue }
       progress.outcomes.append(
         (
-          QueuedRecipientID(message: delivery.message.id, position: recipient.position),
+          delivery.id(of: recipient),
           outcome(note, isFinal, recipient, delivery.message, now)
         ))
     }
@@ -340,11 +339,9 @@ actor DestinationQueue {
     _ delivery: QueuedDelivery, _ recipient: QueuedRecipient, _ open: OpenSession?, _ status: String, _ reason: String
   ) {
     let delay = Double(clock.now().microseconds - delivery.message.created.microseconds) / 1e6
-    var metadata: Logger.Metadata = [
-      "queue_id": "\(delivery.message.id.rawValue)", "from": "\(delivery.message.sender.map { "\($0)" } ?? "")",
-      "to": "\(recipient.address)", "relay": "\(open?.host ?? "none")", "delay": "\((delay * 100).rounded() / 100)",
-      "status": "\(status)", "reply": "\(reason)",
-    ]
+    var metadata = delivery.metadata(recipient, status: status, reply: reason)
+    metadata["relay"] = "\(open?.host ?? "none")"
+    metadata["delay"] = "\((delay * 100).rounded() / 100)"
     if let open { metadata["tls"] = "\(open.session.security)" }
     logger.log(level: status == "sent" ? .info : .notice, "delivery", metadata: metadata)
   }
@@ -358,19 +355,5 @@ extension DeliveryNote {
   init(_ action: ReportAction, _ problem: DeliveryProblem, host: String) {
     self.init(
       action, problem.status, host: host, reply: problem.reply.map { "\($0)" }, explanation: problem.description)
-  }
-}
-
-extension QueuedRecipient {
-  /// NOTIFY; nil where the sender has not said.
-  var notify: NotifyConditions? { (try? RecipientParameters(written: parameters.utf8))?.notify }
-
-  /// Whether its sender wants to hear of it.  RFC 3461 §4.1: without NOTIFY of failures, and of delays where we please.
-  func wants(_ action: ReportAction) -> Bool {
-    switch action {
-    case .failed: notify?.contains(.failure) ?? true
-    case .delayed: notify?.contains(.delay) ?? true
-    case .delivered, .relayed, .expanded: notify?.contains(.success) ?? false
-    }
   }
 }

@@ -167,7 +167,7 @@ package actor QueueRunner {
       let later = clock.now().advanced(by: Self.reportRetry)
       progress.outcomes = delivery.recipients.map {
         (
-          QueuedRecipientID(message: delivery.message.id, position: $0.position),
+          delivery.id(of: $0),
           .report(at: later, result: $0.result)
         )
       }
@@ -219,14 +219,11 @@ package actor QueueRunner {
       final.explanation = final.explanation.map { "\(text); the last time: \($0)" } ?? text
       logger.notice(
         "delivery",
-        metadata: [
-          "queue_id": "\(delivery.message.id.rawValue)", "from": "\(delivery.message.sender.map { "\($0)" } ?? "")",
-          "to": "\(recipient.address)", "status": "expired", "reply": "\(final.explanation ?? "")",
-        ])
+        metadata: delivery.metadata(recipient, status: "expired", reply: final.explanation ?? ""))
       let isReported = delivery.message.sender != nil && recipient.wants(.failed)
       progress.outcomes.append(
         (
-          QueuedRecipientID(message: delivery.message.id, position: recipient.position),
+          delivery.id(of: recipient),
           isReported ? .report(at: clock.now(), result: final.encoded) : .done
         ))
     }

@@ -48,7 +48,7 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
 
   /// What waits for other servers, the oldest first.
   case listQueue(QueueFilterText, limit: Int)
-  case changeQueue(QueueActionText, QueueFilterText)
+  case changeQueue(QueueAction, QueueFilterText)
 
   /// Of one mailbox or all, the newest first; with `isDeleted`, those that can be restored.
   case listMessages(address: String, mailbox: String?, isDeleted: Bool, limit: Int)

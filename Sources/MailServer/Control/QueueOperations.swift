@@ -18,13 +18,6 @@ package struct QueueFilterText: Codable, Hashable, Sendable {
   }
 }
 
-package enum QueueActionText: String, Codable, Hashable, Sendable {
-  case hold
-  case release
-  case retry
-  case drop
-}
-
 package struct QueuedMessageSummary: Codable, Hashable, Sendable {
   package struct Recipient: Codable, Hashable, Sendable {
     package var address: String
@@ -72,19 +65,12 @@ extension Administration {
       QueueList(messages: messages, isCutOff: found.count > limit, waiting: summary.waiting, held: summary.held))
   }
 
-  func changeQueue(_ text: QueueActionText, _ filterText: QueueFilterText) async throws(Refusal) -> AdministrativeReply {
+  func changeQueue(_ action: QueueAction, _ filterText: QueueFilterText) async throws(Refusal) -> AdministrativeReply {
     let filter = try filter(filterText)
-    let action: QueueAction =
-      switch text {
-      case .hold: .hold
-      case .release: .release
-      case .retry: .retry
-      case .drop: .drop
-      }
     let count = try await stored("the queue") { () throws(StoreError) in try await store.perform(action, on: filter) }
-    logger.notice("queue_changed", metadata: ["action": "\(text.rawValue)", "recipients": "\(count)"])
+    logger.notice("queue_changed", metadata: ["action": "\(action.rawValue)", "recipients": "\(count)"])
     let what =
-      switch text {
+      switch action {
       case .hold: "held"
       case .release: "released"
       case .retry: "due now"

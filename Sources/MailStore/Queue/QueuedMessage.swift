@@ -107,6 +107,9 @@ package struct QueuedRecipient: Hashable, Sendable {
 package struct QueuedDelivery: Sendable {
   package var message: QueuedMessage
   package var recipients: [QueuedRecipient]
+  package func id(of recipient: QueuedRecipient) -> QueuedRecipientID {
+    QueuedRecipientID(message: message.id, position: recipient.position)
+  }
 }
 
 /// A destination for which something waits.
@@ -164,7 +167,7 @@ package struct QueueFilter: Hashable, Sendable {
 }
 
 /// What an administrator does with recipients of the queue.
-package enum QueueAction: Hashable, Sendable {
+package enum QueueAction: String, Codable, Hashable, Sendable {
   case hold
   case release
   /// Now, whatever was planned.
