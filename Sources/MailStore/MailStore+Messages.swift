@@ -69,12 +69,12 @@ extension MailStore {
   package func append(_ messages: [NewMessage], to mailbox: MailboxName, of account: AccountID) async throws(StoreError)
     -> AppendResult
   {
-    var weight = 0
+    var (weight, hasLarge) = (0, false)
     for message in messages {
       try await message.body.flushIfLarge()
-      weight += message.body.isLarge ? 0 : message.body.size
+      if message.body.isLarge { hasLarge = true } else { weight += message.body.size }
     }
-    return try await write(weight: weight, onlyAdds: true) { (transaction) throws(StoreError) in
+    return try await write(weight: weight, onlyAdds: !hasLarge) { (transaction) throws(StoreError) in
       try transaction.append(messages, to: mailbox, of: account)
     }
   }

@@ -42,7 +42,7 @@ package final class MailStore: Sendable {
   /// The result comes back when it is durable and published.
   /// - Parameters:
   ///   - weight: octets of bodies that it stores.
-  ///   - onlyAdds: it adds messages to mailboxes, and does nothing else.
+  ///   - onlyAdds: it adds messages without large bodies to mailboxes, and does nothing else.
   func write<Value: Sendable>(
     weight: Int = 0, onlyAdds: Bool = false,
     _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value

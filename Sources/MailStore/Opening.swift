@@ -52,6 +52,7 @@ struct OpenedStore {
       throw .corrupt("a restore did not come to its end: run martlet store restore again")
     }
     let database = try Self.openDatabase(layout, files, options.logger)
+    try TailReplay(layout: layout, files: files, logger: options.logger, state: try StoreState(database)).run(database)
     let state = try StoreState(database)
     let packs = try Recovery(layout: layout, files: files, logger: options.logger)
       .run(

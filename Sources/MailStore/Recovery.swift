@@ -2,14 +2,11 @@ import Logging
 import SQLite
 
 /// Puts right what a crash left behind: bodies whose commit never came, a repair that did not come to its end. What was
-/// committed is never touched.
+/// committed is never touched; `TailReplay` has brought it into `store.db` before.
 struct Recovery {
   let layout: StoreLayout
   let files: FileAccess
   let logger: Logger
-
-  /// A group is never bigger than this; a longer tail has another cause, and is left for a person to look at.
-  private static let tailLimit: Int64 = 256 << 20
 
   /// Returns the writer of the active pack.
   func run(_ database: Database, nextID: Int64, stamp: UInt64, packSize: Int64) throws(StoreError) -> PackWriter {
@@ -67,21 +64,25 @@ struct Recovery {
   private func cutTail(last: Int64, length: Int64, stamp: UInt64) throws(FileError) -> (segment: Int64, end: Int64) {
     let numbers = try files.names(in: layout.packs).compactMap(layout.number(ofPackNamed:))
     var next = last
+    var hasRemoved = false
     for number in numbers where number.place > last {
       let file = try File(layout.pack(number), .reading, access: files)
       let size = file.size
       let isBegunAfterLast =
         number == PackNumber(last + 1) || size == 0
-        || previous(of: file, stamp: stamp) == PackPosition(segment: last, offset: length)
-      if isBegunAfterLast, size <= Self.tailLimit {
+        || PackBeginning(of: file, stamp: stamp)?.previous == PackPosition(segment: last, offset: length)
+      if isBegunAfterLast, size <= TailReplay.limit {
         // The first group of a new pack did not come to its commit; nor did those that tried it after that, each with
         // a pack of its own.
         files.remove(layout.pack(number))
+        hasRemoved = true
       } else {
         logger.warning("store_unknown_pack", metadata: ["pack": "\(number)", "octets": "\(size)"])
         next = max(next, number.place)
       }
     }
+    // After a power cut such a pack would say that what is about to come into the last never was.
+    if hasRemoved { try files.flushDirectory(layout.packs) }
     let active = layout.pack(PackNumber(last))
     guard last > 0, next == last else { return (next + 1, 0) }
     guard files.exists(active) else {
@@ -91,7 +92,7 @@ struct Recovery {
     let file = try File(active, .writing, access: files)
     let tail = file.size - length
     if tail == 0 { return (last, length) }
-    if tail < 0 || tail > Self.tailLimit {
+    if tail < 0 || tail > TailReplay.limit {
       logger.critical(
         "store_pack_length", metadata: ["pack": "\(last)", "octets": "\(file.size)", "expected": "\(length)"])
       return (last + 1, 0)
@@ -101,13 +102,15 @@ struct Recovery {
     logger.notice("store_tail_removed", metadata: ["pack": "\(last)", "octets": "\(tail)"])
     return (last, length)
   }
+}
 
-  /// Where the committed records ended when the pack was begun; nil where it cannot be read.
-  private func previous(of file: File, stamp: UInt64) -> PackPosition? {
+extension PackBeginning {
+  /// Of a pack as it was written; nil where it cannot be read.
+  init?(of file: File, stamp: UInt64) {
     var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
     guard case .record(let record)? = scanner.next(), case .beginning(let beginning) = record.metadata else {
       return nil
     }
-    return beginning.previous
+    self = beginning
   }
 }

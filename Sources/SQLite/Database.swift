@@ -19,6 +19,7 @@ package final class Database {
   private let logSize = LogSize()
   private let files: WatchedFiles?
   private var isClosed = false
+  private var flushesCommits = true
 
   /// Pages in the write-ahead log after the last commit of this connection.
   package var loggedPages: Int { logSize.pages }
@@ -50,8 +51,8 @@ package final class Database {
     case .reading:
       try execute("PRAGMA query_only = ON;")
     case .writing:
-      // FULL: a commit is on the disk when it returns. Checkpoints are the caller's to time, so that none stalls a
-      // commit.
+      // FULL: a commit is on the disk when it returns, unless `flushCommits` says otherwise. Checkpoints are the caller's
+      // to time, so that none stalls a commit.
       try execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
       sqlite3_wal_hook(handle, noteLogSize, Unmanaged.passUnretained(logSize).toOpaque())
     case .building:
@@ -148,6 +149,15 @@ package final class Database {
   }
 
   // MARK: Transactions
+
+  /// Whether a commit is on the disk when it returns, as it is at first. Without it a power cut may take the newest
+  /// commits, up to the last that was flushed; none of them in part, and none before one that is left. Not inside a
+  /// transaction.
+  package func flushCommits(_ flushes: Bool) throws(SQLiteError) {
+    guard flushes != flushesCommits else { return }
+    try execute(flushes ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;")
+    flushesCommits = flushes
+  }
 
   /// False after an error that made SQLite roll back by itself.
   package var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }

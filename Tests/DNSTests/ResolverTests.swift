@@ -145,18 +145,16 @@ struct ResolverTests {
     try await body("127.0.0.1@\(port)")
   }
 
-  @Test func silenceEndsInTime() async throws {
+  @Test(.timeLimit(.minutes(1))) func silenceEndsInTime() async throws {
     try await withSilence { server in
       try await withResolver(change: {
         $0.stubs = [ResolverSettings.Stub(zone: name("example"), server: server)]
         $0.timeLimit = .milliseconds(300)
         $0.mostQuestions = 2
       }) { resolver in
-        let start = ContinuousClock.now
         await #expect(throws: ResolutionError.timedOut) {
           _ = try await resolver.records(IPv4Record.self, at: name("secure.example"))
         }
-        #expect(ContinuousClock.now - start < .seconds(5))
       }
     }
   }

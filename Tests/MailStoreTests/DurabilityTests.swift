@@ -66,7 +66,7 @@ struct DurabilityTests {
   }
 
   enum Fault: CaseIterable {
-    case packWriteFull, packFlush, packWriteError, commitFull, commitError, commitFlush, largeRename, largeDirectory
+    case packWriteFull, packFlush, packWriteError, commitFull, commitError, largeRename, largeDirectory
 
     func code(_ operation: FileOperation) -> Int32 {
       switch (self, operation) {
@@ -75,7 +75,6 @@ struct DurabilityTests {
       case (.packFlush, .flush(let path)) where path.hasSuffix(".pack"): EIO
       case (.commitFull, .write(let path, _, _)) where path.hasSuffix("-wal"): ENOSPC
       case (.commitError, .write(let path, _, _)) where path.hasSuffix("-wal"): EIO
-      case (.commitFlush, .flush(let path)) where path.hasSuffix("-wal"): EIO
       case (.largeRename, .rename(_, to: let path)) where path.contains("/large/"): ENOSPC
       case (.largeDirectory, .flushDirectory(let path)) where path.hasSuffix("/large"): EIO
       default: 0
@@ -124,6 +123,23 @@ struct DurabilityTests {
       #expect(try await crashed.text(3, in: inbox.id) == mail("after"))
       #expect(try await crashed.inbox(of: alice) == fixture.inbox(of: alice))
       try await crashed.end()
+    }
+  }
+
+  @Test func `where the log cannot be flushed changes fail, and messages that the pack commits come in`() async throws {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      fixture.faults.set { if case .flush(let path) = $0, path.hasSuffix("-wal") { EIO } else { 0 } }
+      let domain = try #require(Domain("new.test"))
+      await #expect(throws: StoreError.self) { try await fixture.store.addDomain(domain) }
+      #expect(!fixture.store.directory.isLocal(domain))
+      // The first goes to a new pack, which the log must know of.
+      await #expect(throws: StoreError.self) { try await fixture.append(mail("never"), of: alice) }
+      fixture.faults.set(nil)
+      #expect(try await fixture.append(mail("1"), of: alice) == 1)
+      fixture.faults.set { if case .flush(let path) = $0, path.hasSuffix("-wal") { EIO } else { 0 } }
+      #expect(try await fixture.append(mail("2"), of: alice) == 2)
+      fixture.faults.set(nil)
     }
   }
 

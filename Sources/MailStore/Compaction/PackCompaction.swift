@@ -108,6 +108,9 @@ struct PackCompaction {
       case .beginning(let beginning):
         guard record.position == 0 else { return "it begins twice" }
         self.beginning = beginning
+      case .groupEnd:
+        // Said once and for all: the pack is sealed.
+        break
       case .changes(let changes):
         // It is named by the offset at which it began.
         if changes.contains(where: \.isOfBaseline) { return "it has a baseline" }

@@ -20,8 +20,8 @@ package protocol StorageEngine: Sendable {
   /// Runs the change together with others that wait, each in a savepoint of its own.
   /// - Parameters:
   ///   - weight: octets of bodies that it stores.
-  ///   - onlyAdds: it only calls `append`, or `deliver` with nothing queued. An engine may put off what that leaves
-  ///     to do until the commit.
+  ///   - onlyAdds: it only calls `append`, or `deliver` with nothing queued, and no body is large. An engine may put
+  ///     off what that leaves to do until the commit.
   func write<Value: Sendable>(
     weight: Int, onlyAdds: Bool,
     _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value

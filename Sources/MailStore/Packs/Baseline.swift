@@ -233,7 +233,7 @@ extension WriteContext {
   func beginHistory() throws(StoreError) {
     // Records without a stamp and those with one do not share a pack.
     if packs.committedEnd > 0 { packs.seal() }
-    try beginGroup()
+    try beginGroup(onlyAdds: false)
     do throws(StoreError) {
       let start = PackPosition(segment: packs.segment, offset: packs.newEnd)
       // A new store has nothing to tell.
@@ -241,7 +241,7 @@ extension WriteContext {
         try Baseline(database: database).write(from: start) { (changes) throws(StoreError) in try append(changes) }
       }
       try database.change("UPDATE state SET value = 1 WHERE name = 'packs_tell_all'")
-      try endRecords()
+      _ = try endRecords()
       try writeRows()
       do throws(FileError) { try packs.flush() } catch { throw error.storeError }
       do throws(SQLiteError) { try database.commit() } catch { throw StoreError(error) }

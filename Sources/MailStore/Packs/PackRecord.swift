@@ -32,6 +32,9 @@ enum PackRecord {
     case compactedBeginning = 5
     /// What is left of the record of a body, in the pack or a file of its own, that no message has any more.
     case goneBody = 6
+    /// The last of a group that adds messages and does nothing else. With it in the pack the group is committed,
+    /// whatever `store.db` has of it after a power cut.
+    case groupEnd = 7
   }
 
   static let headerSize = 36
@@ -77,6 +80,8 @@ enum PackRecord {
     case placements([Placement])
     case changes([RecordedChange])
     case beginning(PackBeginning)
+    /// Of the group's records before it.
+    case groupEnd(octets: Int64)
   }
 
   /// Header and metadata of a record, undamaged.
@@ -115,6 +120,11 @@ enum PackRecord {
       record.appendLittleEndian(compaction.replacedEnd)
       record.appendLittleEndian(compaction.length)
     }
+  }
+
+  /// - Parameter octets: of the group's records before it.
+  static func encode(endOfGroupOf octets: Int64, stamp: UInt64) -> [UInt8] {
+    encode(.groupEnd, id: 0, stamp: stamp, capacity: 8) { $0.appendLittleEndian(octets) }
   }
 
   private static func encode(
@@ -180,6 +190,9 @@ enum PackRecord {
     case .compactedBeginning:
       guard let beginning = PackBeginning(decoding: &cursor, isCompacted: true) else { return nil }
       metadata = .beginning(beginning)
+    case .groupEnd:
+      guard let octets = cursor.take(8)?.littleEndian(Int64.self, at: 0) else { return nil }
+      metadata = .groupEnd(octets: octets)
     }
     return Decoded(
       header: header, metadata: metadata, stamp: cursor.take(stampSize).map { $0.littleEndian(UInt64.self, at: 0) })

@@ -49,6 +49,8 @@ final class PackWriter {
   private var end: Int64 { bufferStart + Int64(buffer.count) }
   var mark: Mark { Mark(end: end) }
   var hasRecords: Bool { newOctets > 0 }
+  /// Nothing of the active pack is committed.
+  var isAtBeginning: Bool { committedEnd == 0 }
   /// Of the group's records so far.
   var newOctets: Int64 { end - committedEnd }
   /// Where the active pack's records end once the group is committed.

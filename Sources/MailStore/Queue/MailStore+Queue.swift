@@ -13,7 +13,7 @@ extension MailStore {
   ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
     try await body.flushIfLarge()
     let (results, unused) = try await write(
-      weight: body.isLarge ? 0 : body.size, onlyAdds: queued.isEmpty && progress.isEmpty
+      weight: body.isLarge ? 0 : body.size, onlyAdds: queued.isEmpty && progress.isEmpty && !body.isLarge
     ) { (transaction) throws(StoreError) in
       let results = try transaction.deliver(body, to: recipients, queued: queued, date: internalDate)
       return (results, try transaction.note(progress))

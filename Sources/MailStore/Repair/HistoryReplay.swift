@@ -79,7 +79,7 @@ final class HistoryReplay {
   ) throws(StoreError) {
     let isInBase = base.map { PackPosition(segment: pack.place, offset: record.position) < $0 } ?? false
     switch record.metadata {
-    case .beginning: return
+    case .beginning, .groupEnd: return
     case .changes(let changes):
       guard !isInBase else { return }
       for change in changes { try apply(change) }

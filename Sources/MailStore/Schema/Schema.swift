@@ -259,6 +259,12 @@ enum Schema {
       INSERT INTO dead_octets SELECT p.id, p.length - ifnull(b.octets, 0) FROM sealed_packs p
       LEFT JOIN (SELECT pack, sum(size) AS octets FROM bodies WHERE pack IS NOT NULL GROUP BY pack) b ON b.pack = p.id;
       """),
+    Migration(
+      "7 packs commit",
+      """
+      -- Nothing changes here. Groups that only add messages are committed by their pack from now on, and a version that
+      -- does not know it would cut them off after a power cut.
+      """),
   ]
 }
 

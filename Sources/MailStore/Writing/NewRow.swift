@@ -49,6 +49,22 @@ extension Database {
   }
 }
 
+extension Database {
+  /// All but which messages are recent, which changes by other ways.
+  func update(_ mailbox: Mailbox) throws(StoreError) {
+    try change(
+      """
+      UPDATE mailboxes SET name = ?, special_use = ?, selectable = ?, uid_validity = ?, uid_next = ?, modseq = ?,
+        messages = ?, unseen = ?, deleted = ?, size = ? WHERE id = ?
+      """,
+      .text(mailbox.name.text), .text(mailbox.specialUse?.rawValue), .integer(mailbox.isSelectable ? 1 : 0),
+      .integer(Int64(mailbox.uidValidity.rawValue)), .integer(Int64(mailbox.uidNext.rawValue)),
+      .integer(mailbox.highestModSequence.rawValue), .integer(Int64(mailbox.messageCount)),
+      .integer(Int64(mailbox.unseenCount)), .integer(Int64(mailbox.deletedCount)), .integer(mailbox.size),
+      .integer(mailbox.id.rawValue))
+  }
+}
+
 /// The new rows of a group that wait, in order.
 struct NewRows {
   private(set) var rows: [NewRow] = []

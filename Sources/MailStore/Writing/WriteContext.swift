@@ -49,6 +49,8 @@ final class WriteContext: StoreTransaction {
   private var recorded: [RecordedChange] = []
   /// What new messages bring to the database and has not been put into it yet.
   private var newRows = NewRows()
+  /// The group only adds messages: it is committed when its records are on the disk.
+  private var isCommittedByPack = false
   /// Where the group's records end; nil where it has none.
   private var recordsEnd: (segment: Int64, end: Int64)?
 
@@ -87,18 +89,34 @@ final class WriteContext: StoreTransaction {
 
   // MARK: Group
 
-  func beginGroup() throws(StoreError) {
+  /// - Parameter onlyAdds: none of its changes does more than add messages, so that the pack alone may commit it.
+  func beginGroup(onlyAdds: Bool) throws(StoreError) {
     if mailboxes.count + names.count + accounts.count > Self.rowLimit { forgetRows() }
     endGroup()
     packs.beginGroup()
-    do throws(SQLiteError) { try database.begin() } catch { throw StoreError(error) }
+    // After a power cut only the pack that `store.db` calls the active one is looked at for groups it does not have.
+    isCommittedByPack = onlyAdds && !packs.isAtBeginning
+    do throws(SQLiteError) {
+      try database.flushCommits(!isCommittedByPack)
+      try database.begin()
+    } catch {
+      throw StoreError(error)
+    }
   }
 
-  /// Ends the group's records with the one that says what it did besides adding messages. After this the pack can be
-  /// flushed, also by another thread while this one writes rows.
-  func endRecords() throws(StoreError) {
-    if !recorded.isEmpty { try append(recorded) }
+  /// Ends the group's records with the one that says what it did besides adding messages, or that it did nothing else.
+  /// After this the pack can be flushed, also by another thread while this one writes rows.
+  /// - Returns: false where it was begun as a group that only adds messages and has done more: a delivery made the
+  /// mailbox it goes to.
+  func endRecords() throws(StoreError) -> Bool {
+    if isCommittedByPack {
+      guard recorded.isEmpty, !hasNewLargeBodies else { return false }
+      if packs.hasRecords { try append(PackRecord.encode(endOfGroupOf: packs.newOctets, stamp: packs.stamp)) }
+    } else if !recorded.isEmpty {
+      try append(PackRecord.encode(changes: recorded, stamp: packs.stamp))
+    }
     recordsEnd = packs.hasRecords ? (packs.segment, packs.newEnd) : nil
+    return true
   }
 
   /// Puts into the database what new messages have brought so far.
@@ -111,16 +129,7 @@ final class WriteContext: StoreTransaction {
   func writeRows() throws(StoreError) {
     for id in changedMailboxes {
       guard let mailbox = mailboxes[id] else { continue }
-      try database.change(
-        """
-        UPDATE mailboxes SET name = ?, special_use = ?, selectable = ?, uid_validity = ?, uid_next = ?, modseq = ?,
-          messages = ?, unseen = ?, deleted = ?, size = ? WHERE id = ?
-        """,
-        .text(mailbox.name.text), .text(mailbox.specialUse?.rawValue), .integer(mailbox.isSelectable ? 1 : 0),
-        .integer(Int64(mailbox.uidValidity.rawValue)), .integer(Int64(mailbox.uidNext.rawValue)),
-        .integer(mailbox.highestModSequence.rawValue), .integer(Int64(mailbox.messageCount)),
-        .integer(Int64(mailbox.unseenCount)), .integer(Int64(mailbox.deletedCount)), .integer(mailbox.size),
-        .integer(id.rawValue))
+      try database.update(mailbox)
     }
     if let recordsEnd {
       if recordsEnd.segment != writtenPack.segment {
@@ -250,11 +259,11 @@ final class WriteContext: StoreTransaction {
 
   /// Puts a change record into the pack.
   func append(_ changes: [RecordedChange]) throws(StoreError) {
-    do throws(FileError) {
-      try packs.append(PackRecord.encode(changes: changes, stamp: packs.stamp))
-    } catch {
-      throw error.storeError
-    }
+    try append(PackRecord.encode(changes: changes, stamp: packs.stamp))
+  }
+
+  private func append(_ record: [UInt8]) throws(StoreError) {
+    do throws(FileError) { try packs.append(record) } catch { throw error.storeError }
   }
 
   func record(_ mailbox: Mailbox) { recorded.append(.mailbox(RecordedMailbox(mailbox))) }

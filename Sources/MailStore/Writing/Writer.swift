@@ -179,9 +179,7 @@ final class Writer: @unchecked Sendable {
     let failures: [StoreError?]
     do throws(StoreError) {
       try reopenIfNeeded()
-      let flushesAside = group.count >= Self.flushAsideChanges
-      failures =
-        if flushesAside, let failures = try applyFlushingAside(group) { failures } else { try applyInTurn(group) }
+      failures = try apply(group)
     } catch {
       context.database.rollBack()
       context.abandonGroup(directory: directory, isCertain: true)
@@ -192,7 +190,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       context.database.rollBack()
       // A full disk stops a commit before its last page is written. After other errors a restart may still find it
-      // whole, so its bodies stay where they are.
+      // whole, so its records stay where they are.
       let isCertain = error.kind == .full
       if !isCertain { mustReopen = true }
       context.abandonGroup(directory: directory, isCertain: isCertain)
@@ -205,12 +203,23 @@ final class Writer: @unchecked Sendable {
     checkpointer.check(context.database)
   }
 
-  /// One thing after the other. Returns what each change failed with.
-  private func applyInTurn(_ group: [QueuedWrite]) throws(StoreError) -> [StoreError?] {
-    try context.beginGroup()
+  /// Returns what each change failed with.
+  private func apply(_ group: [QueuedWrite]) throws(StoreError) -> [StoreError?] {
+    let onlyAdds = !group.isEmpty && group.allSatisfy(\.onlyAdds)
+    let first =
+      group.count >= Self.flushAsideChanges
+      ? try applyFlushingAside(group, onlyAdds: onlyAdds) : try applyInTurn(group, onlyAdds: onlyAdds)
+    if let first { return first }
+    guard let second = try applyInTurn(group, onlyAdds: false) else { throw .inputOutput("a group was not applied") }
+    return second
+  }
+
+  /// One thing after the other. Nil, with nothing done, where the group was to add messages only and does more.
+  private func applyInTurn(_ group: [QueuedWrite], onlyAdds: Bool) throws(StoreError) -> [StoreError?]? {
+    try context.beginGroup(onlyAdds: onlyAdds)
     var failures: [StoreError?] = []
     for write in group { failures.append(try applyAlone(write, areRowsDeferred: false)) }
-    try context.endRecords()
+    guard try context.endRecords() else { return giveUp() }
     try saveRecentClaims()
     try context.writeRows()
     let start = ContinuousClock.now
@@ -222,16 +231,16 @@ final class Writer: @unchecked Sendable {
   /// Rows of new messages wait until all of the group's records are known, and are put in while those are flushed.
   ///
   /// A row that cannot be put in then has no change any more that could fail for it alone. So nil is returned, with
-  /// nothing done, and the group is to be applied in turn.
-  private func applyFlushingAside(_ group: [QueuedWrite]) throws(StoreError) -> [StoreError?]? {
-    try context.beginGroup()
+  /// nothing done, and the group is to be applied in turn; also where it was to add messages only and does more.
+  private func applyFlushingAside(_ group: [QueuedWrite], onlyAdds: Bool) throws(StoreError) -> [StoreError?]? {
+    try context.beginGroup(onlyAdds: onlyAdds)
     var failures: [StoreError?] = []
     do throws(StoreError) {
       for write in group {
         if !write.onlyAdds { try context.writeNewRows() }
         failures.append(try applyAlone(write, areRowsDeferred: write.onlyAdds))
       }
-      try context.endRecords()
+      guard try context.endRecords() else { return giveUp() }
     } catch {
       return try giveUpFlushingAside(error)
     }
@@ -260,6 +269,11 @@ final class Writer: @unchecked Sendable {
   /// What SQLite has not rolled back by itself was the fault of a row, not of the disk.
   private func giveUpFlushingAside(_ error: StoreError) throws(StoreError) -> [StoreError?]? {
     guard context.database.isInTransaction else { throw error }
+    return giveUp()
+  }
+
+  /// Nothing of the group has happened.
+  private func giveUp() -> [StoreError?]? {
     context.database.rollBack()
     context.abandonGroup(directory: directory, isCertain: true)
     return nil
@@ -287,7 +301,7 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Bodies first, then the commit that names them.
+  /// The records first, then the commit.
   private func flushBodies(_ flushPack: () throws(FileError) -> Void) throws(StoreError) {
     let octets = context.packs.newOctets
     do throws(FileError) {

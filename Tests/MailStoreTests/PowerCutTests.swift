@@ -1,0 +1,107 @@
+import Foundation
+import MailStore
+import MessageFormat
+import StoreTorture
+import Testing
+
+/// What a power cut takes from `store.db`, whose log is not flushed for groups that only add messages.
+struct PowerCutTests {
+  private static let files = FileManager.default
+
+  /// The long run is `Tests/Torture/power`.
+  @Test func `what was acknowledged is there after power cuts, what was not is whole or not at all`() async throws {
+    let folder = NSTemporaryDirectory() + "martlet-power-\(UUID().uuidString)"
+    let report = try await PowerTrial.run(PowerTrial.Plan(seed: 1, cuts: 12), in: folder)
+    #expect(report.cuts == 12)
+    #expect(report.acknowledged > 0 && report.messages > 0)
+    try? Self.files.removeItem(atPath: folder)
+  }
+
+  enum Loss: CaseIterable {
+    case database, lastOctets, octetOfTheLastBody
+
+    /// To the end of the pack.
+    func strike(_ pack: inout Data) throws {
+      switch self {
+      case .database: break
+      case .lastOctets: pack.removeLast(10)
+      case .octetOfTheLastBody:
+        let text = try #require(pack.range(of: Data("third of three".utf8), options: .backwards))
+        pack[text.lowerBound] ^= 1
+      }
+    }
+  }
+
+  @Test(arguments: Loss.allCases)
+  func `messages come back from the pack, each group whole or not at all`(_ loss: Loss) async throws {
+    try await StoreFixture.with { fixture in
+      let (alice, bob) = (try await fixture.addAccount(), try await fixture.addAccount("bob"))
+      try await fixture.append(mail("first", id: "1@example.test"), of: alice, flags: MessageFlags(.seen))
+      let before = try databaseFiles(fixture.path)
+
+      try await fixture.append(mail("answer", id: "2@example.test", references: "<1@example.test>"), of: alice)
+      let body = try await fixture.stage(mail("for both"))
+      let deliveries = [alice, bob].map { LocalDelivery(account: $0, prefix: Array("X-Of: \($0)\r\n".utf8)) }
+      for result in await fixture.store.deliver(body, to: deliveries, internalDate: StoreFixture.date) {
+        _ = try result.get()
+      }
+      let whole = try await fixture.inbox(of: alice)
+      var messages: [NewMessage] = []
+      for number in ["first", "second", "third"] {
+        let flags = MessageFlags(.flagged, keywords: [Keyword("$Important")])
+        let body = try await fixture.stage(mail("\(number) of three"))
+        messages.append(NewMessage(body: body, flags: flags, internalDate: StoreFixture.date))
+      }
+      _ = try await fixture.store.append(messages, to: .inbox, of: alice)
+
+      let cut = try await afterCut(fixture, before, loss)
+      let inbox = try await cut.inbox(of: alice)
+      #expect(inbox == (loss == .database ? try await fixture.inbox(of: alice) : whole))
+      #expect(try await cut.inbox(of: bob) == fixture.inbox(of: bob))
+      let all = try await fixture.store.entries(in: inbox.id, uids: (1...6).map { UID(rawValue: $0) })
+      let kept = try await cut.store.entries(in: inbox.id, uids: all.map(\.uid))
+      #expect(kept.map { "\($0)" } == all.prefix(inbox.messageCount).map { "\($0)" })
+      for entry in kept {
+        #expect(try await cut.text(entry.uid, in: inbox.id) == fixture.text(entry.uid, in: inbox.id))
+      }
+      // And it goes on, in the same pack.
+      #expect(try await cut.append(mail("next"), of: alice) == inbox.uidNext)
+      try await cut.end()
+    }
+  }
+
+  @Test func `what the database has been told otherwise is not taken from the pack`() async throws {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      try await fixture.append(mail("first"), of: alice)
+      let before = try databaseFiles(fixture.path)
+      let inbox = try await fixture.inbox(of: alice)
+      // Its commit flushes the log: a cut that takes this has taken it before it was acknowledged.
+      _ = try await fixture.store.changeFlags(in: inbox.id, uids: [1], .add(MessageFlags(.seen)), unchangedSince: nil)
+      try await fixture.append(mail("second"), of: alice)
+      let cut = try await afterCut(fixture, before, .database)
+      #expect(try await cut.inbox(of: alice) == inbox)
+      try await cut.end()
+    }
+  }
+
+  private func databaseFiles(_ path: String) throws -> [String: Data] {
+    var contents: [String: Data] = [:]
+    for name in ["store.db", "store.db-wal"] {
+      contents[name] = try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"))
+    }
+    return contents
+  }
+
+  private func afterCut(_ fixture: StoreFixture, _ database: [String: Data], _ loss: Loss) async throws -> StoreFixture {
+    let path = fixture.path + "-cut-\(UUID().uuidString)"
+    try Self.files.copyItem(atPath: fixture.path, toPath: path)
+    try? Self.files.removeItem(atPath: path + "/store.db-shm")
+    for (name, contents) in database { try contents.write(to: URL(fileURLWithPath: "\(path)/\(name)")) }
+    let pack = URL(fileURLWithPath: path + "/packs/1.pack")
+    var octets = try Data(contentsOf: pack)
+    try loss.strike(&octets)
+    try octets.write(to: pack)
+    return try await StoreFixture.make(path: path)
+  }
+}
