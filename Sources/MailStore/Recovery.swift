@@ -38,6 +38,16 @@ struct Recovery {
     }
   }
 
+  /// Not even the beginning of a pack, of this store or another, has reached the disk, so nothing behind it was
+  /// acknowledged.
+  private func holdsNothing(_ file: File, stamp: UInt64) -> Bool {
+    for stamp in [nil, stamp] {
+      var scanner = PackScanner(file, end: min(file.size, TailReplay.limit), stamp: stamp)
+      while let item = scanner.next() { if case .record = item { return false } }
+    }
+    return true
+  }
+
   private func removePurgedLargeBodies(_ database: Database) throws(StoreError) {
     var purged: [Int64] = []
     try database.each("SELECT body FROM purged_large") { purged.append($0.integer(0)) }
@@ -71,6 +81,7 @@ struct Recovery {
       let isBegunAfterLast =
         number == PackNumber(last + 1) || size == 0
         || PackBeginning(of: file, stamp: stamp)?.previous == PackPosition(segment: last, offset: length)
+        || holdsNothing(file, stamp: stamp)
       if isBegunAfterLast, size <= TailReplay.limit {
         // The first group of a new pack did not come to its commit; nor did those that tried it after that, each with
         // a pack of its own.
