@@ -52,12 +52,14 @@ let package = Package(
     .systemLibrary(name: "CPSL", path: "Sources/CPSL", pkgConfig: "libpsl", providers: [.apt(["libpsl-dev"])]),
     .systemLibrary(
       name: "CCurl", path: "Sources/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // tools
     target("Bytes"),
     target("Threads"),
     target("Cryptography", ["Bytes", "COpenSSL"]),
     target("SQLite", ["CSQLite"]),
+    target("Zlib", ["CZlib"]),
 
     // mail, net
     target("MessageFormat", ["Bytes"]),
@@ -69,7 +71,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
 
-    target("HTTPSClient", ["Cryptography", "Networking", "Threads", "CCurl"]),
+    target("HTTPSClient", ["Bytes", "Cryptography", "Networking", "Threads", "CCurl"]),
 
     // know, keep
     target("SMTP", ["Bytes", "MessageFormat"]),
@@ -91,7 +93,7 @@ let package = Package(
       "Delivery",
       [
         "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "DNS", "HTTPSClient", "MailStore", "SMTP",
-        "SMTPClient", log,
+        "SMTPClient", "Zlib", log,
       ]),
 
     // talk
@@ -150,14 +152,15 @@ let package = Package(
     tests(
       "Delivery",
       [
-        "Bytes", "Cryptography", "DNS", "HTTPSClient", "MailStore", "MessageFormat", "Networking", "SMTP", "SMTPClient",
-        "TestSupport", log,
+        "Bytes", "Cryptography", "DKIM", "DNS", "HTTPSClient", "MailStore", "MessageFormat", "Networking", "SMTP",
+        "SMTPClient", "TestSupport", log,
       ]),
     tests("Networking", ["Cryptography", log]),
     tests(
       "IMAPServer", ["Authentication", "Bytes", "MailStore", "Networking", "TestSupport"], exclude: ["Transcripts"]),
     tests("MessageFormat", ["Bytes"]),
     tests("SQLite"),
+    tests("Zlib", ["CZlib"]),
     tests(
       "MailServer",
       [

@@ -10,7 +10,7 @@ fail() {
 # is linked to) come first. Names that Debian 12 and Ubuntu 24.04 share.
 build_packages=(
   binutils ca-certificates g++ git libc6-dev libcurl4-openssl-dev libncurses6 libxml2
-  dns-root-data libpsl-dev libsasl2-dev libsasl2-modules libsqlite3-dev libssl-dev libunbound-dev pkg-config
+  dns-root-data libpsl-dev libsasl2-dev libsasl2-modules libsqlite3-dev libssl-dev libunbound-dev pkg-config zlib1g-dev
 )
 
 # Everything that a build needs, and the packages named besides. Nothing is installed where there is no toolchain.

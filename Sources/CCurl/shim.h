@@ -18,6 +18,11 @@ static inline CURLcode shim_curl_set_authorities(CURL *handle, const void *pem, 
   struct curl_blob blob = {(void *)pem, count, CURL_BLOB_COPY};
   return curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
 }
+/// What is posted. curl copies it; the size goes first, for there may be zeros in it.
+static inline CURLcode shim_curl_set_post(CURL *handle, const void *bytes, size_t count) {
+  CURLcode result = curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)count);
+  return result != CURLE_OK ? result : curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, bytes);
+}
 static inline CURLcode shim_curl_set_writer(
     CURL *handle, size_t (*write)(char *, size_t, size_t, void *), void *argument) {
   CURLcode result = curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, write);

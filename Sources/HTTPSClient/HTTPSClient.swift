@@ -10,9 +10,9 @@ import Threads
   import Darwin
 #endif
 
-/// Fetches small documents over HTTPS, with libcurl: one GET, no redirects, no proxies, no cookies.
+/// Fetches and hands in small documents over HTTPS, with libcurl: one GET or POST, no redirects, no proxies, no cookies.
 ///
-/// Each fetch has a thread of its own while it lasts; beyond `mostFetches` they wait for their turn.
+/// Each has a thread of its own while it lasts; beyond `mostFetches` they wait for their turn.
 package final class HTTPSClient: Sendable {
   private struct State {
     var running = 0
@@ -32,8 +32,22 @@ package final class HTTPSClient: Sendable {
   ///   - addresses: where the host is. Nobody else is asked for it, so a name is looked up by our own resolver only.
   /// - Returns: the document of a reply with status 200.
   package func get(_ url: HTTPSURL, at addresses: [IPAddress]) async throws(HTTPSError) -> HTTPSDocument {
+    let document = try await perform(url, at: addresses, posting: nil)
+    guard document.status == 200 else { throw .status(document.status) }
+    return document
+  }
+
+  /// Hands a document in. Returns when the server has taken it: any status of 200 to 299.
+  package func post(_ document: HTTPSUpload, to url: HTTPSURL, at addresses: [IPAddress]) async throws(HTTPSError) {
+    let answer = try await perform(url, at: addresses, posting: document)
+    guard 200..<300 ~= answer.status else { throw .status(answer.status) }
+  }
+
+  private func perform(
+    _ url: HTTPSURL, at addresses: [IPAddress], posting upload: HTTPSUpload?
+  ) async throws(HTTPSError) -> HTTPSDocument {
     guard !addresses.isEmpty else { throw .unreachable("\(url.host) has no address") }
-    let fetch = Fetch(url, addresses, settings)
+    let fetch = Fetch(url, addresses, settings, posting: upload)
     if let next = admit(fetch) { run(next) }
     return try await withTaskCancellationHandler {
       await fetch.outcome()
@@ -85,44 +99,31 @@ package struct HTTPSSettings: Sendable {
   package init() {}
 }
 
-/// `https://host:port/path`.
-package struct HTTPSURL: Hashable, Sendable, CustomStringConvertible {
-  /// An ASCII host name.
-  package let host: String
-  package let port: UInt16
-  /// Begins with a slash and is sent as it is.
-  package let path: String
-
-  /// Nil unless host and path are of the characters that have no meaning of their own in a URL.
-  package init?(host: String, port: UInt16 = 443, path: String) {
-    guard !host.isEmpty, host.utf8.allSatisfy(isPlain), path.utf8.first == UInt8(ascii: "/"),
-      path.utf8.allSatisfy({ isPlain($0) || $0 == UInt8(ascii: "/") })
-    else { return nil }
-    self.host = host
-    self.port = port
-    self.path = path
-  }
-
-  package var description: String { "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)" }
-}
-
-/// Letters, digits, `-`, `.`, `_`.  RFC 3986 §2.3.
-private func isPlain(_ byte: UInt8) -> Bool {
-  (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x2D || byte == 0x2E || byte == 0x5F
-}
-
 package struct HTTPSDocument: Hashable, Sendable {
+  let status: Int
   /// Type and subtype in lower case, without parameters: `text/plain`.
   package let mediaType: String
   package let bytes: [UInt8]
 }
 
-/// Why there is no document. The texts are for the log and for reports.
+/// What is handed in.
+package struct HTTPSUpload: Hashable, Sendable {
+  /// A type and subtype of ours: `application/tlsrpt+gzip`.
+  package let mediaType: String
+  package let bytes: [UInt8]
+
+  package init(mediaType: String, bytes: [UInt8]) {
+    self.mediaType = mediaType
+    self.bytes = bytes
+  }
+}
+
+/// Why there is no document, or it was not taken. The texts are for the log and for reports.
 package enum HTTPSError: Error, Hashable, Sendable, CustomStringConvertible {
   case unreachable(String)
   /// TLS failed, or the certificate is not good enough.
   case untrusted(String)
-  /// A status other than 200; redirects are not followed.
+  /// One that does not say that it went well; redirects are not followed.
   case status(Int)
   case tooLarge
   case timedOut

@@ -9,20 +9,21 @@ import Testing
     "Bytes": [],
     "Threads": [],
     "SQLite": ["CSQLite"],
+    "Zlib": ["CZlib"],
     "Cryptography": ["Bytes", "COpenSSL"],
     "MessageFormat": ["Bytes"],
     "Networking": ["Bytes", "Cryptography"],
     "SMTP": ["Bytes", "MessageFormat"],
     "DKIM": ["Bytes", "Cryptography", "MessageFormat"],
     "DNS": ["Bytes", "MessageFormat", "Networking", "Threads", "CUnbound", "CPSL"],
-    "HTTPSClient": ["Cryptography", "Networking", "Threads", "CCurl"],
+    "HTTPSClient": ["Bytes", "Cryptography", "Networking", "Threads", "CCurl"],
     "MailStore": ["Bytes", "MessageFormat", "SQLite", "Threads"],
     "MailTransfer": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore"],
     "Authentication": ["Bytes", "Cryptography", "MailStore", "MessageFormat", "CCyrusSASL"],
     "SMTPClient": ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP"],
     "Delivery": [
       "Bytes", "Cryptography", "DKIM", "MessageFormat", "Networking", "DNS", "HTTPSClient", "MailStore", "SMTP",
-      "SMTPClient",
+      "SMTPClient", "Zlib",
     ],
     "SMTPServer": [
       "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery",
@@ -101,7 +102,7 @@ import Testing
     .deletingLastPathComponent()
 
   private static func isOurs(_ module: String) -> Bool {
-    ["COpenSSL", "CSQLite", "CCyrusSASL", "CUnbound", "CPSL", "CCurl"].contains(module)
+    ["COpenSSL", "CSQLite", "CCyrusSASL", "CUnbound", "CPSL", "CCurl", "CZlib"].contains(module)
   }
 
   private static func sources() throws -> [SourceFile] {
