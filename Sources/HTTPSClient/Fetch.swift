@@ -2,6 +2,10 @@ import CCurl
 import Networking
 import Synchronization
 
+/// Opens the library once, when something is fetched. After OpenSSL, which the client has prepared: curl would have it
+/// tear itself down in `exit`.
+private let isReady = ccurl_open() != 0
+
 /// One document on its way. `run` is for a thread of its own; everything else may be called anywhere.
 final class Fetch: @unchecked Sendable {
   typealias Outcome = Result<HTTPSDocument, HTTPSError>
@@ -63,21 +67,22 @@ final class Fetch: @unchecked Sendable {
   }
 
   private func transfer() -> Outcome {
-    guard let handle = curl_easy_init() else { return .failure(.unreachable("there is no memory")) }
-    defer { curl_easy_cleanup(handle) }
+    guard isReady else { return .failure(.unreachable("libcurl is not installed here")) }
+    guard let handle = shim_curl_init() else { return .failure(.unreachable("there is no memory")) }
+    defer { shim_curl_cleanup(handle) }
     // `host:port:address,address`, in place of a look-up.
     let places = addresses.map { $0.isIPv6 ? "[\($0)]" : $0.description }.joined(separator: ",")
-    let list = curl_slist_append(nil, "\(url.host):\(url.port):\(places)")
-    defer { curl_slist_free_all(list) }
+    let list = shim_curl_append(nil, "\(url.host):\(url.port):\(places)")
+    defer { shim_curl_free(list) }
     // Whether the server would take it is found out by sending it: these are small.
-    var fields = upload.flatMap { curl_slist_append(nil, "Content-Type: \($0.mediaType)") }
-    if upload != nil { fields = curl_slist_append(fields, "Expect:") }
-    defer { curl_slist_free_all(fields) }
+    var fields = upload.flatMap { shim_curl_append(nil, "Content-Type: \($0.mediaType)") }
+    if upload != nil { fields = shim_curl_append(fields, "Expect:") }
+    defer { shim_curl_free(fields) }
     var words = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
     let result = words.withUnsafeMutableBufferPointer { words in
-      prepare(handle, list, fields, words.baseAddress) ? curl_easy_perform(handle) : CURLE_FAILED_INIT
+      prepare(handle, list, fields, words.baseAddress) ? shim_curl_perform(handle) : CURLE_FAILED_INIT
     }
-    let text = words[0] == 0 ? String(cString: curl_easy_strerror(result)) : words.withUnsafeBufferPointer {
+    let text = words[0] == 0 ? String(cString: shim_curl_words(result)) : words.withUnsafeBufferPointer {
       $0.baseAddress.map { String(cString: $0) } ?? ""
     }
     if let error = error(result, text) { return .failure(error) }

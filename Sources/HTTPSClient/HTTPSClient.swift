@@ -1,4 +1,3 @@
-import CCurl
 import Cryptography
 package import Networking
 import Synchronization
@@ -24,7 +23,6 @@ package final class HTTPSClient: Sendable {
 
   package init(_ settings: HTTPSSettings = HTTPSSettings()) {
     prepareOpenSSL()
-    _ = isReady
     self.settings = settings
   }
 
@@ -83,9 +81,6 @@ package final class HTTPSClient: Sendable {
     }
   }
 }
-
-/// Prepares the library once, after OpenSSL: curl would have it tear itself down in `exit`.
-private let isReady: Bool = shim_curl_global_init() == CURLE_OK
 
 package struct HTTPSSettings: Sendable {
   /// Octets of a document.
