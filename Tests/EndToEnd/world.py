@@ -15,10 +15,10 @@ class DNS:
 
     types = {1: "A", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 52: "TLSA", 257: "CAA"}
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.zone = {}
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(("127.0.0.1", port))
         self.address = f"127.0.0.1@{self.socket.getsockname()[1]}"
         threading.Thread(target=self.serve, daemon=True).start()
 

@@ -6,6 +6,7 @@ import os
 import re
 import smtplib
 
+import opendkim
 from harness import HOST, PASSWORD, case, check, equal, message, packages
 from cases.serve import Serve
 from world import DNS, Peer, hang, reset, until
@@ -239,7 +240,7 @@ def policy(start):
     world.end()
 
 
-@case("sending: signed by RSA and Ed25519 once the records are in DNS, as dkimpy sees it; keys survive a repair", own_server=True)
+@case("sending: signed by RSA and Ed25519 once the records are in DNS, as dkimpy and OpenDKIM see it; keys survive a repair", own_server=True)
 def signed(start):
     world = World(start)
     packages(world.server, "dkimpy", "pynacl")
@@ -267,11 +268,17 @@ def signed(start):
         for index in range(2):
             check(dkim.DKIM(data).verify(index, dnsfunc=records), f"signature {index} of {what}", data)
         equal(data.count(b"DKIM-Signature:"), 2, f"signatures of {what}")
+        return data
     world.send("a@first.zz", subject="signed", sender=carol, body="one\r\n.two  with   spaces\r\n\r\n\r\n")
-    verify(first.mail()[2], "a small message")
+    small = verify(first.mail()[2], "a small message")
     world.send("a@first.zz", "alice@example.test", subject="large", sender=carol, body="0123456789 abcdefghij\r\n" * 100_000)
     verify(first.mail(60)[2], "a large message")
     check("DKIM-Signature" not in str(world.inbox(1)[0]), "what stays here is not signed")
+    records_of_keys = {key["recordName"]: key["record"] for key in keys}
+    found = opendkim.complaints(records_of_keys, [small, small.replace(b"spaces", b"places")])
+    if found is not None:
+        equal(found[0], "", "OpenDKIM")
+        check("Bad signature" in found[1], "what OpenDKIM says of a changed message", found)
     # The keys are in the packs, too.
     world.server.stop()
     os.unlink(os.path.join(world.server.data, "store.db"))
