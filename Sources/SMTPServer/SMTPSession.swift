@@ -161,6 +161,9 @@ package struct SMTPSession {
   /// A message has been taken or refused for good: the client is doing what it came for.
   mutating func noteMessage() { commandsWithoutMail = 0 }
 
+  /// This command was no detour.
+  mutating func noteRecipient() { commandsWithoutMail -= 1 }
+
   /// Ends the transaction, if there is one, and lets go of what has been staged.
   mutating func forgetTransaction() {
     guard let greeting = state.greeting else { return }

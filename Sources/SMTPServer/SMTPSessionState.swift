@@ -34,4 +34,6 @@ struct MailTransaction {
   let parameters: MailParameters
   let started: Timestamp
   var recipients: [AcceptedRecipient] = []
+  /// RCPT commands, whatever they were answered.
+  var recipientsAsked = 0
 }

@@ -10,7 +10,11 @@ import SMTP
 extension SMTPSession {
   /// RCPT.  RFC 5321 §4.1.1.3.
   mutating func recipient(_ path: ForwardPath, _ parameters: RecipientParameters) async throws(SessionEnd) {
-    guard case .transaction(_, let transaction) = state else { return try refuse(badSequence) }
+    guard case .transaction(let greeting, var transaction) = state else { return try refuse(badSequence) }
+    transaction.recipientsAsked += 1
+    state = .transaction(greeting, transaction)
+    // Each of a long list brings the message nearer, be it that it has to be sent to another time.
+    if transaction.recipientsAsked <= services.limits.recipients * 2 { noteRecipient() }
     guard transaction.recipients.count < services.limits.recipients else {
       // RFC 5321 §4.5.3.1.10: the client sends the rest in another transaction.
       return reply(SMTPReply(452, 4, 5, 3, "Too many recipients; send to the rest separately"))
