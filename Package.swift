@@ -99,7 +99,10 @@ let package = Package(
     // talk
     target(
       "SMTPServer",
-      ["Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery", log]),
+      [
+        "Bytes", "Cryptography", "MessageFormat", "Networking", "SMTP", "MailStore", "Authentication", "Delivery", log,
+        metrics,
+      ]),
     target("IMAPServer", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log]),
     target("POP3Server", ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication", log]),
 

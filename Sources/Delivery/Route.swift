@@ -10,8 +10,20 @@ package enum Route: Hashable, Sendable {
   case remote
   /// The domain is ours, nobody answers to the address.  550 5.1.1.
   case unknown
+  /// An alias that takes no mail from this sender.  550 5.7.2.
+  case closed
   /// An alias leads in a circle or through too many steps.
   case loop
+}
+
+/// Who asks for the way: some aliases are not for everybody.
+package enum RouteOrigin: Hashable, Sendable {
+  /// Who has logged in.
+  case account(AccountID)
+  /// Another server, whoever it says that it speaks for.
+  case elsewhere
+  /// This server itself, with a report.
+  case server
 }
 
 package enum UnknownRecipientPolicy: Sendable {

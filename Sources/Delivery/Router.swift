@@ -28,13 +28,16 @@ package struct Router: Sendable {
     postmaster = EmailAddress(localPart: "postmaster", domain: hostname)
   }
 
-  package func route(_ recipient: EmailAddress) async throws(StoreError) -> Route {
+  /// Whether an alias is open to the sender is asked of the one that is written to, not of those it leads to: who
+  /// has put it into another opens it to that one's senders.
+  package func route(_ recipient: EmailAddress, from origin: RouteOrigin) async throws(StoreError) -> Route {
     let directory = store.directory
     switch directory.answer(for: recipient) {
     case .account(let account): return .deliver([account], elsewhere: [])
-    case .alias(let targets):
-      var expansion = Expansion(from: recipient)
-      try await follow(targets, in: directory, chain: [recipient.lookupKey], into: &expansion)
+    case .alias(let alias):
+      guard isOpen(alias, to: origin, directory) else { return .closed }
+      var expansion = Expansion()
+      try await follow(alias.targets, in: directory, chain: [recipient.lookupKey], into: &expansion)
       return expansion.route
     case .unknown:
       if let sender = rewrittenSender(recipient, in: directory) { return .deliver([], elsewhere: [sender]) }
@@ -46,6 +49,14 @@ package struct Router: Sendable {
     }
   }
 
+  private func isOpen(_ alias: Alias, to origin: RouteOrigin, _ directory: Directory) -> Bool {
+    switch origin {
+    case .account(let account): directory.mayWrite(account, to: alias)
+    case .elsewhere: directory.mayWrite(nil, to: alias)
+    case .server: true
+    }
+  }
+
   /// What following an alias has found so far.
   private struct Expansion {
     var accounts: [AccountID] = []
@@ -54,8 +65,6 @@ package struct Router: Sendable {
     var seenElsewhere: Set<String> = []
     var lookups = 0
     var isCircle = false
-
-    init(from recipient: EmailAddress) {}
 
     mutating func add(_ account: AccountID) {
       if seenAccounts.insert(account).inserted { accounts.append(account) }
@@ -84,7 +93,7 @@ package struct Router: Sendable {
       switch directory.answer(for: target) {
       case .account(let account): expansion.add(account)
       case .alias(let next):
-        try await follow(next, in: directory, chain: chain + [key], into: &expansion)
+        try await follow(next.targets, in: directory, chain: chain + [key], into: &expansion)
         if expansion.isCircle { return }
       case .unknown where unknown == .createAccount, .notLocal where unknown == .createAccount:
         expansion.add(try await makeAccount(target))

@@ -83,6 +83,7 @@ extension StoreError {
     case .invalidMailboxName: .no(.cannot, "This can't be the name of a mailbox")
     case .messageNotFound: .no(.expungeIssued, "The message no longer exists")
     case .overQuota: .no(.overQuota, "The account is full")
+    case .sendingLimit: .no(.limit, "The account has sent as much as it may")
     case .tooManyMailboxes: .no(.limit, "There are too many mailboxes")
     case .tooManyKeywords: .no(.limit, "There are too many keywords in the mailbox")
     case .accountNotFound: .no(.unavailable, "The account no longer exists")

@@ -36,9 +36,16 @@ package struct Account: Hashable, Sendable {
   package var secrets: [StoredSecret]
   package var appPasswords: [AppPassword]
   package var quota: Quota
+  /// Whom else it may send as, besides the addresses that lead to it.
+  package var sendAs: [SenderPattern]
+  /// Its own, in place of those that count for all.
+  package var sendingLimits: SendingLimits
   package init(
-    id: AccountID, address: EmailAddress, secrets: [StoredSecret], appPasswords: [AppPassword], quota: Quota
+    id: AccountID, address: EmailAddress, secrets: [StoredSecret], appPasswords: [AppPassword], quota: Quota,
+    sendAs: [SenderPattern] = [], sendingLimits: SendingLimits = SendingLimits()
   ) {
+    self.sendAs = sendAs
+    self.sendingLimits = sendingLimits
     self.id = id
     self.address = address
     self.secrets = secrets
@@ -56,18 +63,34 @@ package struct QuotaUsage: Hashable, Sendable {
   }
 }
 
-/// An address that stands for others.
+/// An address that stands for others: another name of an account, or a group.
 package struct Alias: Hashable, Sendable {
   package enum Pattern: Hashable, Sendable {
     case address(EmailAddress)
     /// Every address of the domain that nothing else answers for.
     case catchAll(Domain)
   }
+  /// Who may write to it. Only a login says who somebody is, so all but `anyone` keep out what other servers bring.
+  package enum Senders: Hashable, Sendable {
+    case anyone
+    /// Accounts that it leads to, over other aliases too.
+    case members
+    /// Accounts of its domain.
+    case domain
+    case accounts([EmailAddress])
+  }
   package var pattern: Pattern
   package var targets: [EmailAddress]
-  package init(pattern: Pattern, targets: [EmailAddress]) {
+  package var senders: Senders
+  /// Every account that it leads to may send as it, and not only one that it leads to alone.
+  package var membersMaySend: Bool
+  package init(
+    pattern: Pattern, targets: [EmailAddress], senders: Senders = .anyone, membersMaySend: Bool = false
+  ) {
     self.pattern = pattern
     self.targets = targets
+    self.senders = senders
+    self.membersMaySend = membersMaySend
   }
 }
 
@@ -75,7 +98,7 @@ package struct Alias: Hashable, Sendable {
 package struct Directory: Sendable {
   package enum Answer: Hashable, Sendable {
     case account(AccountID)
-    case alias([EmailAddress])
+    case alias(Alias)
     /// The domain is ours, the address is not.
     case unknown
     case notLocal
@@ -113,33 +136,70 @@ package struct Directory: Sendable {
     guard domainSet.contains(address.domain) else { return .notLocal }
     if let answer = exactAnswer(for: address.lookupKey) { return answer }
     if let plain = address.withoutDetail, let answer = exactAnswer(for: plain.lookupKey) { return answer }
-    if let alias = catchAlls[address.domain] { return .alias(alias.targets) }
+    if let alias = catchAlls[address.domain] { return .alias(alias) }
     return .unknown
   }
 
   private func exactAnswer(for key: String) -> Answer? {
     if let id = accountsByKey[key] { return .account(id) }
-    return aliasesByKey[key].map { .alias($0.targets) }
+    return aliasesByKey[key].map { .alias($0) }
   }
 
-  /// True if mail from `address` may be sent by the account: its own, an alias that leads to it, with or without
-  /// detail.
-  package func owns(_ account: AccountID, _ address: EmailAddress) -> Bool {
+  /// True if mail from `address` may be sent by the account: its own, one that leads to it alone, one of a group that
+  /// it is in whose members may send, or one that it was granted; each with or without detail.
+  package func maySend(_ id: AccountID, as address: EmailAddress) -> Bool {
+    guard let account = accountsByID[id] else { return false }
+    if account.sendAs.contains(where: { $0.covers(address) }) { return true }
+    switch answer(for: address) {
+    case .account(let owner): return owner == id
+    case .alias(let alias): return maySend(id, as: alias)
+    case .unknown, .notLocal: return false
+    }
+  }
+
+  /// True if it need not be granted.
+  package func maySend(_ id: AccountID, as alias: Alias) -> Bool {
+    let members = members(of: alias)
+    guard members.accounts.contains(id) else { return false }
+    return alias.membersMaySend || members.accounts.count == 1 && !members.hasOthers
+  }
+
+  package func leads(_ alias: Alias, to id: AccountID) -> Bool { members(of: alias).accounts.contains(id) }
+
+  /// True if the alias takes mail from the account; from somebody who has not logged in where that is nil.
+  package func mayWrite(_ id: AccountID?, to alias: Alias) -> Bool {
+    if alias.senders == .anyone { return true }
+    guard let id, let account = accountsByID[id] else { return false }
+    switch alias.senders {
+    case .anyone: return true
+    case .members: return members(of: alias).accounts.contains(id)
+    case .domain: return account.address.domain == alias.pattern.parts.domain
+    case .accounts(let addresses): return addresses.contains { answer(for: $0) == .account(id) }
+    }
+  }
+
+  /// Whom an alias leads to in the end: accounts, and whether to anybody else.
+  private func members(of alias: Alias) -> (accounts: Set<AccountID>, hasOthers: Bool) {
+    var accounts: Set<AccountID> = []
+    var hasOthers = false
     var seen: Set<String> = []
-    var level = [address]
+    var level = alias.targets
     for _ in 0...Self.aliasDepth {
       var next: [EmailAddress] = []
-      for address in level where seen.count < Self.aliasBreadth && seen.insert(address.lookupKey).inserted {
+      for address in level {
+        guard seen.count < Self.aliasBreadth else { return (accounts, true) }
+        guard seen.insert(address.lookupKey).inserted else { continue }
         switch answer(for: address) {
-        case .account(let id): if id == account { return true }
-        case .alias(let targets): next += targets
-        case .unknown, .notLocal: break
+        case .account(let id): accounts.insert(id)
+        case .alias(let alias): next += alias.targets
+        case .notLocal: hasOthers = true
+        case .unknown: break
         }
       }
-      guard !next.isEmpty else { return false }
+      guard !next.isEmpty else { return (accounts, hasOthers) }
       level = next
     }
-    return false
+    return (accounts, true)
   }
 }
 

@@ -16,6 +16,8 @@ package enum StoreError: Error, Hashable, Sendable {
   case invalidMailboxName
   case messageNotFound
   case overQuota
+  /// The account has sent as much as it may, which is so much.
+  case sendingLimit(SendingLimit, Int)
   case tooManyMailboxes
   case tooManyKeywords
   /// Another process holds the store.
@@ -44,6 +46,7 @@ extension StoreError {
     case .messageNotFound: "the message is gone"
     case .mailboxExists, .mailboxHasChildren, .mailboxIsInbox, .invalidMailboxName: "the mailbox cannot be changed so"
     case .overQuota: "over quota"
+    case .sendingLimit(let limit, let bound): "the account may send \(limit.inWords(bound))"
     case .tooManyMailboxes: "the account has too many mailboxes"
     case .tooManyKeywords: "the message has keywords that cannot be kept"
     case .locked: "another process holds the store"

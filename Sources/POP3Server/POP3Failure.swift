@@ -95,7 +95,8 @@ enum POP3Failure: Error {
     case .corrupt, .newerSchema: ("[SYS/PERM] the mail store is damaged\(logged(error, log))", .goesOn)
     // What POP3 never asks for.
     case .domainNotFound, .addressNotFound, .mailboxExists, .mailboxHasChildren, .accountExists, .domainExists,
-      .addressExists, .mailboxIsInbox, .invalidMailboxName, .overQuota, .tooManyMailboxes, .tooManyKeywords:
+      .addressExists, .mailboxIsInbox, .invalidMailboxName, .overQuota, .sendingLimit,
+      .tooManyMailboxes, .tooManyKeywords:
       ("[SYS/TEMP] internal error\(logged(error, log))", .goesOn)
     }
   }

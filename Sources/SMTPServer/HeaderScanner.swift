@@ -10,11 +10,12 @@ struct HeaderScanner {
   private(set) var isComplete = false
   private(set) var endsWithEmptyLine = false
   private(set) var receivedCount = 0
-  private(set) var hasDate = false
-  private(set) var hasMessageID = false
   /// Whole fields with their line ends.
+  private(set) var dates: [Range<Int>] = []
+  private(set) var messageIDs: [Range<Int>] = []
   private(set) var deliveredTo: [Range<Int>] = []
   private(set) var from: [Range<Int>] = []
+  /// `Bcc` and `Resent-Bcc`.
   private(set) var bcc: [Range<Int>] = []
 
   private enum Field { case received, deliveredTo, date, messageID, from, bcc, other }
@@ -71,8 +72,8 @@ struct HeaderScanner {
     switch field {
     case .received: receivedCount += 1
     case .deliveredTo: deliveredTo.append(start..<end)
-    case .date: hasDate = true
-    case .messageID: hasMessageID = true
+    case .date: dates.append(start..<end)
+    case .messageID: messageIDs.append(start..<end)
     case .from: from.append(start..<end)
     case .bcc: bcc.append(start..<end)
     case .other: break
@@ -93,6 +94,7 @@ struct HeaderScanner {
     case 4 where bytes.equals("from", in: name): .from
     case 8 where bytes.equals("received", in: name): .received
     case 10 where bytes.equals("message-id", in: name): .messageID
+    case 10 where bytes.equals("resent-bcc", in: name): .bcc
     case 12 where bytes.equals("delivered-to", in: name): .deliveredTo
     default: .other
     }

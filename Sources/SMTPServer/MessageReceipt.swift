@@ -32,12 +32,14 @@ extension SMTPSession {
       recipients: transaction.recipients, from: transaction.sender.address,
       received: received(transaction, greeting, now),
       enforcesQuota: role == .lmtp || transaction.recipients.count == 1)
-    let failures = await take(body, plan, queued(transaction, greeting, message.signatureFields(), now), now)
+    let failures = await take(
+      body, plan, queued(transaction, greeting, message.signatureFields(), now), sentMessage(transaction), now)
+    if case .sendingLimit(let limit, let bound)?? = failures.first { noteLimit(limit, bound) }
     for (recipient, failure) in zip(transaction.recipients, failures) {
       guard let failure else { continue }
       log(
         transaction, size: body.size, status: "failed", to: recipient.address.description, reason: "\(failure)",
-        level: failure == .overQuota ? .notice : .error)
+        level: failure.level)
     }
     if failures.contains(where: { $0 == nil }) {
       log(transaction, size: body.size, status: "stored", level: .info)
@@ -66,11 +68,11 @@ extension SMTPSession {
 
   /// One commit for mailboxes and queue. Returns what went wrong for each recipient.
   private func take(
-    _ body: StagedBody, _ plan: LocalDeliveryPlan, _ queued: [NewQueuedMessage], _ now: DateTime
+    _ body: StagedBody, _ plan: LocalDeliveryPlan, _ queued: [NewQueuedMessage], _ sent: SentMessage?, _ now: DateTime
   ) async -> [StoreError?] {
     do throws(StoreError) {
       return plan.failures(
-        from: try await services.deliver(body, plan.deliveries, queued, now))
+        from: try await services.deliver(body, plan.deliveries, queued, sent, now))
     } catch {
       return plan.failures(from: plan.deliveries.map { _ in .failure(error) }, others: error)
     }
@@ -126,6 +128,16 @@ extension SMTPSession {
 
 extension MessageProblem {
   fileprivate var level: Logger.Level {
-    if case .store(let error) = self, error != .overQuota { .error } else { .notice }
+    if case .store(let error) = self { error.level } else { .notice }
+  }
+}
+
+extension StoreError {
+  /// A limit that is reached is the account's affair; the rest is ours.
+  fileprivate var level: Logger.Level {
+    switch self {
+    case .overQuota, .sendingLimit: .notice
+    default: .error
+    }
   }
 }

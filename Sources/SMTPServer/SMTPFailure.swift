@@ -1,5 +1,6 @@
 import Authentication
 import MailStore
+import MessageFormat
 import SMTP
 
 /// Why a message that was transmitted is not kept.
@@ -10,8 +11,10 @@ enum MessageProblem: Error, Hashable {
   case tooManyHops
   /// It has been delivered to this recipient over and over.
   case deliveryLoop
-  /// The From field names an address of somebody else, or none.
-  case authorNotOwned
+  /// The From field names this address, which is not the account's; nil where it names none.
+  case authorNotOwned(EmailAddress?, account: String)
+  /// The null sender, and nothing that says of itself that nobody wrote it.
+  case notAReport
   case severalFromFields
   case store(StoreError)
 }
@@ -44,6 +47,7 @@ extension SMTPReply {
   init(_ error: StoreError, reference: String) {
     switch error {
     case .overQuota: self.init(452, 4, 2, 2, "The mailbox is full")
+    case .sendingLimit(let limit, let bound): self.init(limit, bound)
     case .accountNotFound, .addressNotFound, .domainNotFound: self.init(550, 5, 1, 1, "No such user here")
     case .deviceFull: self.init(452, 4, 3, 1, "No space to store the message; reference \(reference)")
     case .locked, .closed: self.init(451, 4, 3, 2, "The mail store is not available; try again later")
@@ -65,6 +69,27 @@ extension SMTPReply {
     }
   }
 
+  /// Beyond a limit of what an account sends.
+  init(_ limit: SendingLimit, _ bound: Int) {
+    self.init(
+      450, EnhancedStatus(4, 7, 1),
+      [
+        "Your account may send \(limit.inWords(bound)), and this would be more; try again later",
+        "An administrator can change that: martlet account limit",
+      ])
+  }
+
+  /// The sender of MAIL is not the account's.
+  static func senderNotOwned(_ sender: EmailAddress, account: String) -> SMTPReply {
+    SMTPReply(553, EnhancedStatus(5, 7, 1), notOwned(sender.replyText, sender, account))
+  }
+
+  private static func notOwned(_ what: String, _ address: EmailAddress, _ account: String) -> [String] {
+    let command = "martlet account send-as \(account) add \(address)"
+    let hint = command.utf8.count <= 400 ? command : "martlet account send-as"
+    return ["\(what) is not an address of your account", "An administrator can allow it: \(hint)"]
+  }
+
   init(_ problem: MessageProblem, reference: String) {
     switch problem {
     case .tooBig(let limit): self.init(552, 5, 3, 4, "The message is larger than \(limit) octets")
@@ -72,7 +97,11 @@ extension SMTPReply {
     case .bareLineEnd: self.init(550, 5, 6, 11, "The message has a CR or LF that stands alone; lines end with CR LF")
     case .tooManyHops: self.init(554, 5, 4, 6, "The message has passed too many servers; it runs in a circle")
     case .deliveryLoop: self.init(554, 5, 4, 6, "The message has been here before; it runs in a circle")
-    case .authorNotOwned: self.init(550, 5, 7, 1, "The From field must name an address of your account")
+    case .authorNotOwned(let author?, let account):
+      self.init(550, EnhancedStatus(5, 7, 1), Self.notOwned("From: \(author.replyText)", author, account))
+    case .authorNotOwned(nil, _): self.init(550, 5, 7, 1, "The From field must name an address of your account")
+    case .notAReport:
+      self.init(550, 5, 7, 1, "MAIL FROM:<> is for reports and automatic replies, and this message is neither")
     case .severalFromFields: self.init(550, 5, 6, 0, "The message has more than one From field")
     case .store(let error): self.init(error, reference: reference)
     }

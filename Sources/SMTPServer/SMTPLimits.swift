@@ -10,9 +10,12 @@ package struct SMTPLimits: Sendable {
   package var authenticationLine = 12_288
   /// Octets of a message's header: it is held in memory until its end.
   package var headerSize = 1 << 20
+  /// Addresses in the From field of a submitted message: each of them is checked.
+  package var authors = 100
   /// `Received` fields in a message: more have met a loop.  RFC 5321 §6.3.
   package var hops = 50
-  /// `Delivered-To` fields for the same recipient. One or two are a message that was sent on by hand.
+  /// `Delivered-To` fields for the same recipient with a mailbox here. One or two are a message that was sent on by
+  /// hand; of an address that leads to other servers, one is a loop.
   package var deliveriesToSameAddress = 5
   /// Errors in a session before it ends: address harvesting, and clients that do not listen.
   package var errors = 20

@@ -18,7 +18,7 @@ package enum SMTPRole: String, Sendable {
 /// Everything a session is given.
 package struct SMTPServices: Sendable {
   package typealias Deliver =
-    @Sendable (StagedBody, [LocalDelivery], [NewQueuedMessage], DateTime) async throws(StoreError)
+    @Sendable (StagedBody, [LocalDelivery], [NewQueuedMessage], SentMessage?, DateTime) async throws(StoreError)
     -> [Result<AppendResult, StoreError>]
 
   package var store: MailStore
@@ -29,6 +29,9 @@ package struct SMTPServices: Sendable {
   package var router: Router
   /// Nil: nothing is sent to other servers.
   package var outgoing: OutgoingMail?
+  /// What an account may send to other servers, where it has no limits of its own.
+  package var sendingLimits = SendingLimits.standard
+  package var limitNotices: LimitNotices
   /// Nil: STARTTLS is not offered.
   package var tls: TLSServerContext?
   /// The name in the greeting and in trace fields.
@@ -43,11 +46,13 @@ package struct SMTPServices: Sendable {
   package init(
     store: MailStore, authenticator: Authenticator, router: Router, tls: TLSServerContext?, hostname: String,
     clock: WallClock, logger: Logger, outgoing: OutgoingMail? = nil, limits: SMTPLimits = SMTPLimits(),
-    allowsPlaintextAuthentication: Bool = false, acceptsAnySender: Bool = false
+    allowsPlaintextAuthentication: Bool = false, acceptsAnySender: Bool = false,
+    limitNotices: LimitNotices = LimitNotices()
   ) {
+    self.limitNotices = limitNotices
     self.store = store
-    deliver = { (body, deliveries, queued, date) async throws(StoreError) in
-      try await store.deliver(body, to: deliveries, queued: queued, internalDate: date)
+    deliver = { (body, deliveries, queued, sent, date) async throws(StoreError) in
+      try await store.deliver(body, to: deliveries, queued: queued, internalDate: date, sent: sent)
     }
     self.authenticator = authenticator
     self.router = router

@@ -36,4 +36,5 @@ struct MailTransaction {
   var recipients: [AcceptedRecipient] = []
   /// RCPT commands, whatever they were answered.
   var recipientsAsked = 0
+  var sent = SentRecipients()
 }

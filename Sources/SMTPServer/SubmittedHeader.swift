@@ -5,8 +5,8 @@ import MailStore
 import MessageFormat
 import SMTP
 
-/// What a submission server does to a header: it checks the author, adds what is missing and takes out `Bcc`.
-/// RFC 6409 §6 and §8, RFC 5322 §3.6.3.
+/// What a submission server does to a header: it checks the author, adds what is missing or empty, takes out `Bcc` and
+/// what is there twice, and ends the header where it ends for us. RFC 6409 §6 and §8, RFC 5322 §3.6.3.
 struct SubmittedHeader {
   let author: AuthenticatedAccount
   let sender: ReversePath
@@ -18,34 +18,47 @@ struct SubmittedHeader {
   /// - Returns: the same bytes with the header put right.
   func complete(_ message: [UInt8], _ scan: HeaderScanner) throws(MessageProblem) -> [UInt8] {
     try checkAuthor(message, scan)
-    if scan.bcc.isEmpty, scan.hasDate, scan.hasMessageID, !scan.from.isEmpty { return message }
+    try checkReport(message)
+    let date = firstWithValue(scan.dates, message)
+    let messageID = firstWithValue(scan.messageIDs, message)
+    let superfluous = scan.dates.filter { $0 != date } + scan.messageIDs.filter { $0 != messageID }
+    let removed = (scan.bcc + superfluous).sorted { $0.lowerBound < $1.lowerBound }
+    let isWhole = date != nil && messageID != nil && !scan.from.isEmpty
+    // Others may read on where a line is no field, and find an author there that was not checked.
+    if removed.isEmpty, isWhole, scan.endsWithEmptyLine { return message }
 
     var completed: [UInt8] = []
     completed.reserveCapacity(message.count + 256)
     var position = 0
-    for hidden in scan.bcc {
-      completed += message[position..<hidden.lowerBound]
-      position = hidden.upperBound
+    for field in removed {
+      completed += message[position..<field.lowerBound]
+      position = field.upperBound
     }
     completed += message[position..<scan.end]
     // The last field of a message that has nothing else may lack its line end.
     if let last = completed.last, last != 0x0A { completed.append(literal: "\r\n") }
     if scan.from.isEmpty { add("From", "<\(fallbackAddress)>", to: &completed) }
-    if !scan.hasDate {
+    if date == nil {
       add("Date", DateTime(timestamp: services.clock.now(), offsetMinutes: 0).rfc5322, to: &completed)
     }
-    if !scan.hasMessageID { add("Message-ID", "<\(uniqueName())@\(services.hostname)>", to: &completed) }
+    if messageID == nil { add("Message-ID", "<\(uniqueName())@\(services.hostname)>", to: &completed) }
     if !scan.endsWithEmptyLine { completed.append(literal: "\r\n") }
     completed += message[scan.end...]
     return completed
   }
 
-  /// Every address in From must be the account's own: what people see of a message is who it says it is from.
+  private func firstWithValue(_ fields: [Range<Int>], _ message: [UInt8]) -> Range<Int>? {
+    fields.first { !HeaderScanner.value(of: message[$0]).isEmpty }
+  }
+
+  /// Every address in From must be one that the account may send as: what people see of a message is who it says it is
+  /// from.
   private func checkAuthor(_ message: [UInt8], _ scan: HeaderScanner) throws(MessageProblem) {
     if services.acceptsAnySender { return }
     guard scan.from.count <= 1 else { throw .severalFromFields }
     guard let field = scan.from.first else { return }
     let authors = message[field].withUnsafeBytes { MessageStructure(parsing: $0) }.envelope.from
+    guard authors.count <= services.limits.authors else { throw notOwned(nil) }
     let directory = services.store.directory
     var count = 0
     for author in authors {
@@ -53,11 +66,29 @@ struct SubmittedHeader {
       guard let host = author.host else { continue }
       count += 1
       guard let localPart = author.mailbox.flatMap({ String(validating: $0, as: UTF8.self) }),
-        let domain = String(validating: host, as: UTF8.self).flatMap({ Domain($0) }),
-        directory.owns(self.author.id, EmailAddress(localPart: localPart, domain: domain))
-      else { throw .authorNotOwned }
+        let domain = String(validating: host, as: UTF8.self).flatMap({ Domain($0) })
+      else { throw notOwned(nil) }
+      let address = EmailAddress(localPart: localPart, domain: domain)
+      guard directory.maySend(self.author.id, as: address) else { throw notOwned(address) }
     }
-    if count == 0 { throw .authorNotOwned }
+    if count == 0 { throw notOwned(nil) }
+  }
+
+  private func notOwned(_ address: EmailAddress?) -> MessageProblem {
+    // What can't be said in a reply is not repeated.
+    let isPlain = address?.description.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } == true
+    return .authorNotOwned(isPlain ? address : nil, account: author.name)
+  }
+
+  /// Nobody is told of what becomes of a message with the null sender, so it is for those of which nobody needs to be:
+  /// reports (RFC 3461 §6.2, RFC 8098 §3) and automatic replies (RFC 3834 §3.3). RFC 6409 §6.1 leaves it to us.
+  private func checkReport(_ message: [UInt8]) throws(MessageProblem) {
+    guard sender.address == nil, !services.acceptsAnySender else { return }
+    let type = HeaderFields.first("Content-Type", in: message)?.asciiLowercased ?? []
+    if type.starts(with: "multipart/report".utf8) { return }
+    let origin = HeaderFields.first("Auto-Submitted", in: message)?.asciiLowercased ?? []
+    if origin.starts(with: "auto-".utf8) { return }
+    throw .notAReport
   }
 
   /// Of the first author: whose keys sign.

@@ -39,7 +39,7 @@ enum SMTPCeiling {
       router: Router(store: store, hostname: hostname, unknown: .refuse), tls: nil, hostname: hostname.text,
       clock: .system, logger: logger)
     if behind == .nothing {
-      services.deliver = { _, recipients, _, _ in
+      services.deliver = { _, recipients, _, _, _ in
         recipients.map { _ in
           .success(AppendResult(mailbox: MailboxID(rawValue: 1), uidValidity: UIDValidity(rawValue: 1), uids: []))
         }

@@ -37,7 +37,19 @@ struct LivedInStore {
       ], of: alice)
     try await store.setQuota(Quota(messages: 400), of: bob)
     func address(_ name: String) -> EmailAddress { EmailAddress(localPart: name, domain: StoreFixture.domain) }
-    try await store.setAlias(Alias(pattern: .address(address("team")), targets: [address("alice"), address("bob")]))
+    try await store.setAlias(
+      Alias(
+        pattern: .address(address("team")), targets: [address("alice"), address("bob")], senders: .members,
+        membersMaySend: true))
+    try await store.setAlias(
+      Alias(pattern: .address(address("boss")), targets: [address("bob")], senders: .accounts([address("alice")])))
+    try await store.setSendAs([.address(address("boss")), .domain(StoreFixture.domain)], of: alice)
+    for id in [bob, carol] { try await store.setSendAs([.address(address("team"))], of: id) }
+    try await store.setSendAs([], of: bob)
+    var limits = SendingLimits()
+    limits[.messagesPerDay] = 0
+    limits[.newRecipientsPerDay] = 7
+    try await store.setSendingLimits(limits, of: bob)
     try await store.setAlias(Alias(pattern: .address(address("old")), targets: [address("bob")]))
     try await store.setAlias(Alias(pattern: .catchAll(StoreFixture.domain), targets: [address("bob")]))
     try await store.removeAlias(.address(address("old")))

@@ -15,6 +15,7 @@ struct StoreDump: Equatable {
       ("domains", "SELECT * FROM domains ORDER BY 1"),
       ("accounts", "SELECT * FROM accounts ORDER BY id"),
       ("app_passwords", "SELECT * FROM app_passwords ORDER BY account, position"),
+      ("sending_rules", "SELECT * FROM sending_rules ORDER BY account"),
       ("signing_keys", "SELECT * FROM signing_keys ORDER BY domain, selector"),
       ("aliases", "SELECT * FROM aliases ORDER BY pattern"),
       ("subscriptions", "SELECT * FROM subscriptions ORDER BY account, name"),

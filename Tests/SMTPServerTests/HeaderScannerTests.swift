@@ -28,6 +28,9 @@ private let cases: [HeaderCase] = [
   HeaderCase(
     message: "Bcc: a\r\n b\r\nFrom: c\r\nbcc: d\r\n\r\n", header: "Bcc: a\r\n b\r\nFrom: c\r\nbcc: d\r\n",
     from: ["From: c\r\n"], bcc: ["Bcc: a\r\n b\r\n", "bcc: d\r\n"]),
+  HeaderCase(
+    message: "Resent-BCC : a\r\n\tb\r\nResent-Bcc-X: c\r\n\r\nBcc: d\r\n",
+    header: "Resent-BCC : a\r\n\tb\r\nResent-Bcc-X: c\r\n", bcc: ["Resent-BCC : a\r\n\tb\r\n"]),
   HeaderCase(message: "From: a", header: "From: a", endsWithEmptyLine: false, from: ["From: a"]),
 ]
 

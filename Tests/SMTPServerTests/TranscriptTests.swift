@@ -10,8 +10,8 @@ import Testing
 /// Every dialogue of `Transcripts`. Connections are to port 25 unless a transcript says `as submission` or `as lmtp`.
 ///
 /// Set-up of this target: `given limit NAME NUMBER`, `given any sender is accepted`, `given unknown recipients are
-/// made`. Actions: `do alice has 2 messages`, `do alice's message 1 contains TEXT` (`\r\n` for line ends), `… lacks
-/// TEXT`.
+/// made`, `given mail goes to other servers`. Actions: `do 2 messages are queued`, `do alice has 2 messages`,
+/// `do alice's message 1 contains TEXT` (`\r\n` for line ends), `… lacks TEXT`.
 private let suite = TranscriptSuite(
   beside: #filePath, fileExtension: "smtp",
   given: { phrase, _, world in
@@ -21,6 +21,7 @@ private let suite = TranscriptSuite(
       return .done
     }
     switch phrase {
+    case "mail goes to other servers": world[setting: "outgoing"] = "yes"
     case "any sender is accepted": world[setting: "any sender"] = "yes"
     case "unknown recipients are made": world[setting: "unknown recipients"] = "made"
     default: return .unknown
@@ -47,6 +48,8 @@ private let suite = TranscriptSuite(
         store: world.store, hostname: Domain(TranscriptWorld.hostname)!,
         unknown: world[setting: "unknown recipients"] == nil ? .refuse : .createAccount),
       tls: tls, hostname: TranscriptWorld.hostname, clock: world.clock.wallClock, logger: world.log.logger,
+      outgoing: world[setting: "outgoing"] == nil
+        ? nil : OutgoingMail(schedule: RetrySchedule(), rewriting: nil, keys: nil, clock: world.clock.wallClock),
       limits: limits, allowsPlaintextAuthentication: world.allowsPlaintextAuthentication,
       acceptsAnySender: world[setting: "any sender"] != nil)
     var session = SMTPSession(
@@ -62,6 +65,11 @@ private func look(_ action: String, _ world: TranscriptWorld) async throws -> Bo
   if let match = action.wholeMatch(of: #/(\S+) has (\d+) messages?/#) {
     let count = try await messages(of: String(match.1), world).count
     guard count == Int(match.2) else { throw GivenError("\(match.1) has \(count) messages") }
+    return true
+  }
+  if let match = action.wholeMatch(of: #/(\d+) messages? (?:is|are) queued/#) {
+    let count = try await world.store.queueSummary().messages
+    guard Int64(match.1) == count else { throw GivenError("\(count) messages are queued") }
     return true
   }
   guard let match = action.wholeMatch(of: #/(\S+)'s message (\d+) (contains|lacks) (.+)/#) else { return false }

@@ -17,6 +17,19 @@ enum GivenPhrases {
         try await world.store.addDomain(domain)
       } else if let words = phrase.removing(prefix: "alias ") {
         return try await alias(words, world)
+      } else if let name = phrase.removing(prefix: "members may send as ") {
+        try await changeAlias(name, world) { $0.membersMaySend = true }
+      } else if let match = phrase.wholeMatch(of: #/(\S+) may send as (\S+)/#) {
+        guard let pattern = SenderPattern(String(match.2)) else { return false }
+        let account = try await world.account(String(match.1))
+        let known = world.store.directory.account(account)?.sendAs ?? []
+        try await world.store.setSendAs(known + [pattern], of: account)
+      } else if let match = phrase.wholeMatch(of: #/(\S+) has a limit of (\d+) (\S+)/#) {
+        guard let limit = SendingLimit(rawValue: String(match.3)) else { return false }
+        let account = try await world.account(String(match.1))
+        var limits = world.store.directory.account(account)?.sendingLimits ?? SendingLimits()
+        limits[limit] = Int(match.2)
+        try await world.store.setSendingLimits(limits, of: account)
       } else if let space = phrase.firstIndex(of: " ") {
         let rest = phrase[space...].dropFirst()
         guard rest.hasPrefix("has ") else { return false }
@@ -62,6 +75,17 @@ enum GivenPhrases {
   }
 
   private static func alias(_ words: String, _ world: TranscriptWorld) async throws -> Bool {
+    if let match = words.wholeMatch(of: #/(\S+) takes mail from (.+)/#) {
+      let senders: Alias.Senders =
+        switch match.2 {
+        case "anyone": .anyone
+        case "members": .members
+        case "its domain": .domain
+        default: .accounts(try String(match.2).components(separatedBy: ", ").map(world.address))
+        }
+      try await changeAlias(String(match.1), world) { $0.senders = senders }
+      return true
+    }
     let parts = words.components(separatedBy: " leads to ")
     guard parts.count == 2 else { return false }
     let pattern: Alias.Pattern
@@ -74,6 +98,17 @@ enum GivenPhrases {
     let targets = try parts[1].components(separatedBy: ", ").map(world.address)
     try await world.store.setAlias(Alias(pattern: pattern, targets: targets))
     return true
+  }
+
+  private static func changeAlias(
+    _ name: String, _ world: TranscriptWorld, _ body: (inout Alias) -> Void
+  ) async throws {
+    let pattern = Alias.Pattern.address(try world.address(name))
+    guard var alias = world.store.directory.aliases.first(where: { $0.pattern == pattern }) else {
+      throw GivenError("there is no alias \(name)")
+    }
+    body(&alias)
+    try await world.store.setAlias(alias)
   }
 
   private static func has(_ name: String, _ what: String, _ block: [String], _ world: TranscriptWorld) async throws

@@ -69,7 +69,7 @@ package struct DeliveryReporter: Sendable {
       recipients: reported)
     let content = report.content
     let body = try await stage(content, message)
-    switch try await router.route(sender) {
+    switch try await router.route(sender, from: .server) {
     case .deliver(let accounts, let elsewhere):
       let plan = LocalDeliveryPlan(
         recipients: accounts.isEmpty ? [] : [AcceptedRecipient(address: sender, accounts: accounts)], from: nil,
@@ -80,7 +80,7 @@ package struct DeliveryReporter: Sendable {
     case .remote:
       _ = try await store.deliver(
         body, to: [], queued: [queuedReport(to: [sender], content)], internalDate: now, progress: progress)
-    case .unknown, .loop:
+    case .unknown, .loop, .closed:
       logger.notice("report_undeliverable", metadata: ["to": "\(sender)", "queue_id": "\(message.id.rawValue)"])
       try await store.note(progress)
     }

@@ -236,7 +236,7 @@ extension RecordedChange {
     case .domain, .domainRemoved, .account, .accountRemoved, .appPasswords, .alias, .aliasRemoved, .subscribed,
       .unsubscribed, .mailbox, .mailboxRemoved, .entries, .removed, .expunged, .restored, .deletionsPurged,
       .messagesPurged, .queued, .unqueued, .queueState, .importOrigin, .imported,
-      .signingKey, .signingKeyRemoved:
+      .signingKey, .signingKeyRemoved, .sendingRules:
       false
     }
   }

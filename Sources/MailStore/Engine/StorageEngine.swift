@@ -110,6 +110,9 @@ package protocol StoreSnapshot {
   func queuedMessages(_ filter: QueueFilter, after last: QueueID?, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func queueSummary() throws(StoreError) -> QueueSummary
   func transportPolicy(of domain: String) throws(StoreError) -> TransportPolicy?
+  func sendingUse(of account: AccountID, at time: Timestamp) throws(StoreError) -> SendingUse
+  func knownRecipients(_ recipients: Set<RecipientKey>, of account: AccountID, at time: Timestamp)
+    throws(StoreError) -> Set<RecipientKey>
   /// In the order of domains and selectors.
   func signingKeys() throws(StoreError) -> [KeptSigningKey]
 }
@@ -124,6 +127,8 @@ package protocol StoreTransaction {
   func setSecrets(_ secrets: [StoredSecret], of id: AccountID) throws(StoreError)
   func setAppPasswords(_ passwords: [AppPassword], of id: AccountID) throws(StoreError)
   func setQuota(_ quota: Quota, of id: AccountID) throws(StoreError)
+  func setSendAs(_ patterns: [SenderPattern], of id: AccountID) throws(StoreError)
+  func setSendingLimits(_ limits: SendingLimits, of id: AccountID) throws(StoreError)
   func setAlias(_ alias: Alias) throws(StoreError)
   func removeAlias(_ pattern: Alias.Pattern) throws(StoreError)
 
@@ -156,6 +161,7 @@ package protocol StoreTransaction {
   func purge(upTo time: Timestamp, of account: AccountID) throws(StoreError) -> PurgedPiece
 
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody]
+  func count(_ sent: SentMessage) throws(StoreError)
   func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError)
   func setSigningKey(_ key: KeptSigningKey) throws(StoreError)
   func removeSigningKey(_ selector: String, of domain: Domain) throws(StoreError)

@@ -38,6 +38,7 @@ struct Baseline {
       if !account.appPasswords.isEmpty {
         changes.append(.appPasswords(account: id, account.appPasswords.map { RecordedPassword($0) }))
       }
+      changes.append(.sendingRules(RecordedSendingRules(account)))
       changes += mailboxes.map { .mailbox(RecordedMailbox($0)) }
       try append(changes)
       for mailbox in mailboxes { try writeEntries(of: mailbox.id.rawValue, append) }

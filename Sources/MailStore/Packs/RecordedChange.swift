@@ -40,6 +40,7 @@ enum RecordedChange: Hashable, Sendable {
   case imported(import: Int64, [RecordedImportedMessage])
   case signingKey(RecordedSigningKey)
   case signingKeyRemoved(domain: String, selector: String)
+  case sendingRules(RecordedSendingRules)
 
   // A baseline: all there is, for which nothing before it is needed. Whatever is not named is not there. Imports are
   // named in it by the changes above.
@@ -89,6 +90,16 @@ struct RecordedAlias: Hashable, Sendable {
   var localPart: String?
   var domain: String
   var targets: String
+  /// `anyone`, `members`, `domain`, or addresses.
+  var senders: String
+  var membersMaySend: Bool
+}
+
+/// A row of `sending_rules`; empty texts where there is none.
+struct RecordedSendingRules: Hashable, Sendable {
+  var account: Int64
+  var sendAs: String
+  var limits: String
 }
 
 /// Counters are not kept: they follow from the entries.
@@ -169,7 +180,7 @@ struct RecordedDeletedEntry: Hashable, Sendable {
   var keywords: String
 }
 
-/// A row of `imports`.
+/// A row of `signing_keys`.
 struct RecordedSigningKey: Hashable, Sendable {
   var domain: String
   var selector: String
@@ -180,6 +191,7 @@ struct RecordedSigningKey: Hashable, Sendable {
   var nextCheck: Int64
 }
 
+/// A row of `imports`.
 struct RecordedImport: Hashable, Sendable {
   var id: Int64
   var account: Int64

@@ -27,6 +27,7 @@ extension RecordedChange {
     case imported = 25
     case signingKey = 26
     case signingKeyRemoved = 27
+    case sendingRules = 28
     case directory = 32
     case mailboxes = 33
     case exactEntries = 34
@@ -79,6 +80,8 @@ extension RecordedChange {
       fields.appendOptional(alias.localPart) { $0.appendText($1) }
       fields.appendText(alias.domain)
       fields.appendText(alias.targets)
+      fields.appendText(alias.senders)
+      fields.append(alias.membersMaySend ? 1 : 0)
     case .aliasRemoved(let pattern):
       tag = .aliasRemoved
       fields.appendText(pattern)
@@ -182,6 +185,11 @@ extension RecordedChange {
       tag = .signingKeyRemoved
       fields.appendText(domain)
       fields.appendText(selector)
+    case .sendingRules(let rules):
+      tag = .sendingRules
+      fields.appendVariable(rules.account)
+      fields.appendText(rules.sendAs)
+      fields.appendText(rules.limits)
     case .directory(let domains, let accounts, let aliases):
       tag = .directory
       fields.appendList(domains) { $0.appendText($1) }
@@ -270,7 +278,16 @@ extension RecordedChange {
       guard let pattern = fields.nextText(), let localPart = fields.nextOptional({ $0.nextText() }),
         let domain = fields.nextText(), let targets = fields.nextText()
       else { return nil }
-      return .alias(RecordedAlias(pattern: pattern, localPart: localPart, domain: domain, targets: targets))
+      var alias = RecordedAlias(
+        pattern: pattern, localPart: localPart, domain: domain, targets: targets, senders: Alias.Senders.anyone.encoded,
+        membersMaySend: false)
+      // Older ones have no more.
+      if !fields.isAtEnd {
+        guard let senders = fields.nextText(), let membersMaySend = fields.next() else { return nil }
+        alias.senders = senders
+        alias.membersMaySend = membersMaySend != 0
+      }
+      return .alias(alias)
     case .aliasRemoved: return fields.nextText().map { .aliasRemoved(pattern: $0) }
     case .subscribed:
       guard let account = fields.nextID(), let name = fields.nextText() else { return nil }
@@ -357,6 +374,10 @@ extension RecordedChange {
     case .signingKeyRemoved:
       guard let domain = fields.nextText(), let selector = fields.nextText() else { return nil }
       return .signingKeyRemoved(domain: domain, selector: selector)
+    case .sendingRules:
+      guard let account = fields.nextID(), let sendAs = fields.nextText(), let limits = fields.nextText()
+      else { return nil }
+      return .sendingRules(RecordedSendingRules(account: account, sendAs: sendAs, limits: limits))
     case .directory:
       guard let domains = fields.nextList({ $0.nextText() }), let accounts = fields.nextList({ $0.nextID() }),
         let aliases = fields.nextList({ $0.nextText() })

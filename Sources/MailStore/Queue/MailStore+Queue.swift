@@ -5,16 +5,20 @@ extension MailStore {
 
   /// One body to local recipients and into the queue, in one commit. A local recipient over quota fails alone; where the
   /// store fails, all do, and nothing is queued. Results in the order of `recipients`.
-  /// - Parameter progress: changes of the queue in the same commit: the report about recipients, and that they are
-  ///   reported.
+  /// - Parameters:
+  ///   - progress: changes of the queue in the same commit: the report about recipients, and that they are reported.
+  ///   - sent: counts in the same commit.
+  /// - Throws: `sendingLimit` where that would be too much; then nothing has happened.
   package func deliver(
     _ body: StagedBody, to recipients: [LocalDelivery], queued: [NewQueuedMessage], internalDate: DateTime,
-    progress: QueueProgress = QueueProgress()
+    progress: QueueProgress = QueueProgress(), sent: SentMessage? = nil
   ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
     try await body.flushIfLarge()
     let (results, unused) = try await write(
-      weight: body.isLarge ? 0 : body.size, onlyAdds: queued.isEmpty && progress.isEmpty && !body.isLarge
+      weight: body.isLarge ? 0 : body.size,
+      onlyAdds: queued.isEmpty && progress.isEmpty && sent == nil && !body.isLarge
     ) { (transaction) throws(StoreError) in
+      if let sent { try transaction.count(sent) }
       let results = try transaction.deliver(body, to: recipients, queued: queued, date: internalDate)
       return (results, try transaction.note(progress))
     }

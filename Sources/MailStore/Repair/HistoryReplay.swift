@@ -220,6 +220,7 @@ final class HistoryReplay {
       try empty(directory.removeAccount(id, at: time))
       try database.change("DELETE FROM deleted_entries WHERE account = ?", .integer(id))
       try database.forgetImports(of: id)
+    case .sendingRules(let rules): directory.accounts[rules.account]?.rules = rules
     case .appPasswords(let account, let passwords): directory.accounts[account]?.passwords = passwords
     case .alias(let alias): directory.aliases[alias.pattern] = alias
     case .aliasRemoved(let pattern): directory.aliases[pattern] = nil

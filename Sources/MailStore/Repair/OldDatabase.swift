@@ -142,12 +142,29 @@ extension HistoryReplay {
       ) { UInt32(truncatingIfNeeded: $0.integer(0)) }
       directory.set(RecordedAccount(account, lastUIDValidity: validity ?? 0))
       directory.accounts[account.id.rawValue]?.passwords = account.appPasswords.map { RecordedPassword($0) }
+      directory.accounts[account.id.rawValue]?.rules = RecordedSendingRules(account)
       directory.subscriptions[account.id.rawValue] = Set(try old.subscriptions(of: account.id).map(\.text))
       for mailbox in try old.mailboxes(of: account.id) {
         directory.set(RecordedMailbox(mailbox))
         firstRecent[mailbox.id.rawValue] = Int64(mailbox.firstRecent.rawValue)
       }
     }
+  }
+
+  /// What the accounts that are there have sent, which only a database knows.
+  func copySentMail(from old: SoundDatabase) throws(StoreError) {
+    try copy(
+      from: old.database, "SELECT account, span, messages, recipients, new_recipients FROM sent_counts",
+      into: """
+        INSERT INTO sent_counts (account, span, messages, recipients, new_recipients)
+        SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM accounts WHERE id = ?1)
+        """)
+    try copy(
+      from: old.database, "SELECT account, recipient, day FROM sent_recipients",
+      into: """
+        INSERT INTO sent_recipients (account, recipient, day)
+        SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM accounts WHERE id = ?1)
+        """)
   }
 
   private func copy(

@@ -4,6 +4,7 @@ struct ReplayedDirectory {
   struct AccountState {
     var account: RecordedAccount
     var passwords: [RecordedPassword] = []
+    var rules: RecordedSendingRules?
     /// False where only messages tell of it, and not of its passwords and limits.
     var isWhole: Bool
   }

@@ -203,15 +203,12 @@ struct Settlement {
           .integer(id), .integer(Int64(position)), .text(password.label), .text(password.secrets),
           .integer(password.created))
       }
+      if let rules = state.rules { try database.setSendingRules(rules) }
       for name in (directory.subscriptions[id] ?? []).sorted() {
         try database.change("INSERT INTO subscriptions (account, name) VALUES (?, ?)", .integer(id), .text(name))
       }
     }
-    for alias in directory.aliases.values {
-      try database.change(
-        "INSERT INTO aliases (pattern, local_part, domain, targets) VALUES (?, ?, ?, ?)", .text(alias.pattern),
-        .text(alias.localPart), .text(alias.domain), .text(alias.targets))
-    }
+    for alias in directory.aliases.values { try database.setAlias(alias) }
     for mailbox in directory.mailboxes.values.sorted(by: { $0.id < $1.id }) {
       try database.change(
         """

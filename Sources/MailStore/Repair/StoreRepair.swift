@@ -177,6 +177,7 @@ final class RepairWork: @unchecked Sendable {
     let slack = unknown.reduce(0) { $0 + ($1.octets.map { $0 / Self.octetsOfEntry + 1 } ?? Self.unknownSlack) }
     var settlement = Settlement(replay, now: clock.now(), slack: slack)
     try settlement.run()
+    if let sound = old.sound { try replay.copySentMail(from: sound) }
     let isWhole = base == nil && replay.gaps.isEmpty
     return Built(
       replay: replay, settlement: settlement, chain: chain,

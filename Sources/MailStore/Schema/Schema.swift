@@ -265,6 +265,36 @@ enum Schema {
       -- Nothing changes here. Groups that only add messages are committed by their pack from now on, and a version that
       -- does not know it would cut them off after a power cut.
       """),
+    Migration(
+      "8 who may send as whom, and how much",
+      """
+      -- Who may write to it: anyone, members, domain, or addresses of accounts.
+      ALTER TABLE aliases ADD COLUMN senders TEXT NOT NULL DEFAULT 'anyone';
+      ALTER TABLE aliases ADD COLUMN members_may_send INTEGER NOT NULL DEFAULT 0;
+      -- Addresses and @domains, and limits with their numbers; accounts without either have no row.
+      CREATE TABLE sending_rules (
+        account INTEGER PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+        send_as TEXT NOT NULL,
+        limits TEXT NOT NULL
+      );
+      -- What accounts have sent to other servers, in spans of ten minutes since 1970.
+      CREATE TABLE sent_counts (
+        account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+        span INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        recipients INTEGER NOT NULL,
+        new_recipients INTEGER NOT NULL,
+        PRIMARY KEY (account, span)
+      ) WITHOUT ROWID;
+      -- Whom they have sent to: hashes of addresses, with the day since 1970.
+      CREATE TABLE sent_recipients (
+        account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+        recipient INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        PRIMARY KEY (account, recipient)
+      ) WITHOUT ROWID;
+      CREATE INDEX sent_recipients_by_day ON sent_recipients (account, day);
+      """),
   ]
 }
 

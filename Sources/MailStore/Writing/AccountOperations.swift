@@ -64,7 +64,7 @@ extension WriteContext {
     try database.change("DELETE FROM threads WHERE account = ?", .integer(id.rawValue))
     try database.change("DELETE FROM deleted_entries WHERE account = ?", .integer(id.rawValue))
     try database.forgetImports(of: id.rawValue)
-    // Subscriptions and app passwords go with it.
+    // Subscriptions, app passwords and all about its sending go with it.
     try database.change("DELETE FROM accounts WHERE id = ?", .integer(id.rawValue))
     forget(id)
     record(.accountRemoved(id.rawValue, at: now))
@@ -115,12 +115,7 @@ extension WriteContext {
       throw .addressExists
     }
     let recorded = RecordedAlias(alias)
-    try database.change(
-      """
-      INSERT INTO aliases (pattern, local_part, domain, targets) VALUES (?, ?, ?, ?)
-      ON CONFLICT (pattern) DO UPDATE SET local_part = excluded.local_part, targets = excluded.targets
-      """,
-      .text(recorded.pattern), .text(recorded.localPart), .text(recorded.domain), .text(recorded.targets))
+    try database.setAlias(recorded)
     record(.alias(recorded))
     changeDirectory { $0.set(alias) }
   }
@@ -136,6 +131,40 @@ extension WriteContext {
 extension StoredSecret {
   static func encode(_ secrets: [StoredSecret]) -> String { secrets.map(\.text).joined(separator: "\n") }
   static func decode(_ text: String) -> [StoredSecret] { text.split(separator: "\n").map { StoredSecret(String($0)) } }
+}
+
+extension Database {
+  /// Adds or replaces.
+  func setAlias(_ alias: RecordedAlias) throws(StoreError) {
+    try change(
+      """
+      INSERT OR REPLACE INTO aliases (pattern, local_part, domain, targets, senders, members_may_send)
+      VALUES (?, ?, ?, ?, ?, ?)
+      """, .text(alias.pattern), .text(alias.localPart), .text(alias.domain), .text(alias.targets),
+      .text(alias.senders), .integer(alias.membersMaySend ? 1 : 0))
+  }
+}
+
+extension Alias.Senders {
+  /// As it is kept: a word, or addresses.
+  var encoded: String {
+    switch self {
+    case .anyone: "anyone"
+    case .members: "members"
+    case .domain: "domain"
+    case .accounts(let addresses): addresses.map(\.description).joined(separator: "\n")
+    }
+  }
+
+  init(decoding text: String) {
+    self =
+      switch text {
+      case "anyone": .anyone
+      case "members": .members
+      case "domain": .domain
+      default: .accounts(text.split(separator: "\n").compactMap { EmailAddress(String($0)) })
+      }
+  }
 }
 
 extension Alias.Pattern {
@@ -169,20 +198,26 @@ extension Directory {
           label: row.text(1), secrets: StoredSecret.decode(row.text(2)),
           created: Timestamp(microseconds: row.integer(3))))
     }
+    let rules = try database.sendingRules()
     try database.each("SELECT id, local_part, domain, secrets, quota_bytes, quota_messages FROM accounts") { row in
       guard let domain = Domain(row.text(2)) else { return }
       loaded.set(
         Account(
           id: AccountID(rawValue: row.integer(0)), address: EmailAddress(localPart: row.text(1), domain: domain),
           secrets: StoredSecret.decode(row.text(3)), appPasswords: passwords[row.integer(0)] ?? [],
-          quota: Quota(bytes: row.optionalInteger(4), messages: row.optionalInteger(5))))
+          quota: Quota(bytes: row.optionalInteger(4), messages: row.optionalInteger(5)),
+          sendAs: rules[row.integer(0)]?.patterns ?? [],
+          sendingLimits: SendingLimits(decoding: rules[row.integer(0)]?.limits ?? "")))
     }
-    try database.each("SELECT local_part, domain, targets FROM aliases") { row in
+    try database.each("SELECT local_part, domain, targets, senders, members_may_send FROM aliases") { row in
       guard let domain = Domain(row.text(1)) else { return }
       let targets = row.text(2).split(separator: "\n").compactMap { EmailAddress(String($0)) }
       let pattern: Alias.Pattern =
         row.optionalText(0).map { .address(EmailAddress(localPart: $0, domain: domain)) } ?? .catchAll(domain)
-      loaded.set(Alias(pattern: pattern, targets: targets))
+      loaded.set(
+        Alias(
+          pattern: pattern, targets: targets, senders: Alias.Senders(decoding: row.text(3)),
+          membersMaySend: row.integer(4) != 0))
     }
     self = loaded
   }

@@ -24,7 +24,8 @@ extension RecordedAlias {
     let (domain, localPart) = alias.pattern.parts
     self.init(
       pattern: alias.pattern.key, localPart: localPart, domain: domain.text,
-      targets: alias.targets.map(\.description).joined(separator: "\n"))
+      targets: alias.targets.map(\.description).joined(separator: "\n"), senders: alias.senders.encoded,
+      membersMaySend: alias.membersMaySend)
   }
 }
 

@@ -20,9 +20,9 @@ extension SMTPSession {
     }
     if let address = sender.address {
       if address.needsSMTPUTF8, !parameters.usesUTF8 { return try refuse(Self.needsUTF8) }
-      if let account, !services.acceptsAnySender, !services.store.directory.owns(account.id, address) {
+      if let account, !services.acceptsAnySender, !services.store.directory.maySend(account.id, as: address) {
         logger.notice("sender_refused", metadata: ["user": "\(account.name)", "from": "\(address)"])
-        return try refuse(SMTPReply(553, 5, 7, 1, "\(address.replyText) is not an address of your account"))
+        return try refuse(.senderNotOwned(address, account: account.name))
       }
     }
     messageCount += 1

@@ -27,7 +27,7 @@ extension SMTPSession {
     if address.needsSMTPUTF8, !transaction.parameters.usesUTF8 { return try refuse(Self.needsUTF8) }
     let route: Route
     do throws(StoreError) {
-      route = try await services.router.route(address)
+      route = try await services.router.route(address, from: account.map { .account($0.id) } ?? .elsewhere)
     } catch {
       logger.error("routing_failed", metadata: ["msg": "\(transaction.id)", "to": "\(address)", "error": "\(error)"])
       // Our fault, so it does not count among the client's errors.
@@ -39,9 +39,13 @@ extension SMTPSession {
       if let full = await quotaRefusal(of: accounts, transaction) {
         return reply(full)
       }
-      accept(AcceptedRecipient(address: address, accounts: accounts, elsewhere: elsewhere, parameters: parameters))
+      await accept(
+        AcceptedRecipient(address: address, accounts: accounts, elsewhere: elsewhere, parameters: parameters))
     case .remote where role == .submission && services.outgoing != nil:
-      accept(AcceptedRecipient(address: address, accounts: [], elsewhere: [address], parameters: parameters))
+      await accept(AcceptedRecipient(address: address, accounts: [], elsewhere: [address], parameters: parameters))
+    case .closed:
+      logger.notice("group_closed", metadata: ["from": "\(transaction.sender)", "to": "\(address)"])
+      try refuse(SMTPReply(550, 5, 7, 2, "\(address.replyText) takes mail only from those who may write to it"))
     case .unknown:
       try refuse(SMTPReply(550, 5, 1, 1, "\(address.replyText) is not known here"))
     case .remote:
@@ -52,8 +56,15 @@ extension SMTPSession {
     }
   }
 
-  private mutating func accept(_ recipient: AcceptedRecipient) {
+  private mutating func accept(_ recipient: AcceptedRecipient) async {
     guard case .transaction(let greeting, var transaction) = state else { return }
+    if !recipient.elsewhere.isEmpty {
+      switch await counted(recipient.address, transaction) {
+      case .success(let sent): transaction.sent = sent
+      // As with a full mailbox, no error of the client's.
+      case .failure(let refusal): return reply(refusal.reply)
+      }
+    }
     transaction.recipients.append(recipient)
     state = .transaction(greeting, transaction)
     reply(SMTPReply(250, 2, 1, 5, "Recipient ok"))
