@@ -119,14 +119,16 @@ struct IncomingMessage {
   /// Signs of a loop.  RFC 5321 §6.3.
   private func trouble(in bytes: [UInt8]) -> MessageProblem? {
     if header.receivedCount > services.limits.hops { return .tooManyHops }
-    let limit = services.limits.deliveriesToSameAddress
-    guard header.deliveredTo.count >= limit else { return nil }
+    guard !header.deliveredTo.isEmpty else { return nil }
     var counts: [[UInt8]: Int] = [:]
     for range in header.deliveredTo {
       counts[HeaderScanner.value(of: bytes[range]).asciiLowercased, default: 0] += 1
     }
-    let isLoop = transaction.recipients.contains {
-      counts[Array($0.address.description.utf8).asciiLowercased] ?? 0 >= limit
+    let isLoop = transaction.recipients.contains { recipient in
+      // Only what leaves again can come round, and a program brings it: that is seen the first time.
+      let mayComeRound = !recipient.elsewhere.isEmpty && author == nil
+      let limit = mayComeRound ? 1 : services.limits.deliveriesToSameAddress
+      return counts[Array(recipient.address.description.utf8).asciiLowercased] ?? 0 >= limit
     }
     return isLoop ? .deliveryLoop : nil
   }
