@@ -4,7 +4,10 @@ import MailServer
 struct AccountCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "account", abstract: "Accounts: who has a mailbox and logs in.",
-    subcommands: [Add.self, Remove.self, List.self, Passwd.self, QuotaCommand.self, AppPasswordCommand.self])
+    subcommands: [
+      Add.self, Remove.self, List.self, Show.self, Passwd.self, QuotaCommand.self, LimitCommand.self, SendAs.self,
+      AppPasswordCommand.self,
+    ])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,6 +36,14 @@ struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the accounts.")
     @OptionGroup var options: AdministrativeOptions
     func run() async throws { try await options.perform(.listAccounts) }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show an account: its use, its addresses, whom it may send as and how much.")
+    @Argument var address: String
+    @OptionGroup var options: AdministrativeOptions
+    func run() async throws { try await options.perform(.accountDetails(address)) }
   }
 
   struct Passwd: AsyncParsableCommand {

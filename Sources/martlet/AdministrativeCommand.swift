@@ -21,8 +21,10 @@ struct AdministrativeOptions: ParsableArguments {
   func perform(
     _ operation: AdministrativeOperation, print: (AdministrativeReply) -> Void = printReply
   ) async throws -> AdministrativeReply {
-    try await perform(print: print) { directory, logger, bar in
-      await administer(operation, dataDirectory: directory, clock: .system, logger: logger, progress: bar.show)
+    let limits = try source.load().configuration.sendingLimits
+    return try await perform(print: print) { directory, logger, bar in
+      await administer(
+        operation, dataDirectory: directory, clock: .system, logger: logger, sendingLimits: limits, progress: bar.show)
     }
   }
 
@@ -111,6 +113,9 @@ enum MartletJSON {
     case .account(let account): json(account)
     case .appPasswords(let passwords): json(passwords)
     case .appPassword(let label, let password): json(["label": label, "password": password])
+    case .accountDetails(let details): json(details)
+    case .sendAs(let patterns): json(patterns)
+    case .sendingLimits(let limits): json(limits)
     case .aliases(let aliases): json(aliases)
     case .verification(let report): json(report)
     case .compaction(let report): json(report)
@@ -147,8 +152,10 @@ func printReply(_ reply: AdministrativeReply) {
   case .appPassword(_, let password):
     say(password)
     complain("this password is shown only now")
-  case .aliases(let aliases):
-    for alias in aliases { say("\(alias.pattern) -> \(alias.targets.joined(separator: ", "))") }
+  case .accountDetails(let details): for line in lines(of: details) { say(line) }
+  case .sendAs(let patterns): for pattern in patterns { say(pattern) }
+  case .sendingLimits(let limits): for line in lines(of: limits) { say(line) }
+  case .aliases(let aliases): for alias in aliases { say(line(alias)) }
   case .verification(let report): for line in lines(of: report) { say(line) }
   case .compaction(let report): for line in lines(of: report) { say(line) }
   case .repair(let report): for line in lines(of: report) { say(line) }
@@ -164,7 +171,7 @@ func printReply(_ reply: AdministrativeReply) {
   }
 }
 
-private func line(_ account: AccountSummary) -> String {
+func line(_ account: AccountSummary) -> String {
   var parts = [
     account.address, "\(account.usage.messages ?? 0) messages", bytes(account.usage.bytes, account.quota.bytes),
   ]

@@ -60,6 +60,71 @@ import Testing
       .addAlias(pattern: "@example.org", targets: ["bob@example.org"]),
       "done: alias @example.org leads to bob@example.org"
     ),
+    (
+      .addAlias(
+        pattern: "team@example.org", targets: ["alice@example.org", "x@elsewhere.test"], senders: "members",
+        membersMaySend: true),
+      "done: alias team@example.org leads to alice@example.org, x@elsewhere.test"
+    ),
+    // What is not given stays.
+    (
+      .addAlias(pattern: "team@example.org", targets: ["alice@example.org", "bob@example.org"]),
+      "done: alias team@example.org leads to"
+    ),
+    (
+      .addAlias(
+        pattern: "news@example.org", targets: ["info@example.org"], senders: "alice@example.org, bob@example.org"),
+      "done: alias news"
+    ),
+    (.addAlias(pattern: "x@example.org", targets: ["bob@example.org"], senders: "nobody"), "failed: senders: expected"),
+    (
+      .addAlias(pattern: "x@example.org", targets: ["bob@example.org"], senders: "zoe@example.org"),
+      "failed: there is no account zoe@example.org"
+    ),
+    (.sendAs(address: "alice@example.org", change: nil), "sends as []"),
+    (
+      .sendAs(address: "alice@example.org", change: .add("Info@example.org")),
+      "done: alice@example.org may send as Info@example.org"
+    ),
+    (
+      .sendAs(address: "alice@example.org", change: .add("info@example.org")),
+      "failed: alice@example.org may send as info@example.org already"
+    ),
+    (
+      .sendAs(address: "alice@example.org", change: .add("a@elsewhere.test")),
+      "done: alice@example.org may send as a@elsewhere.test; elsewhere.test is not a domain of this server"
+    ),
+    (.sendAs(address: "alice@example.org", change: .add("@elsewhere.test")), "failed: elsewhere.test is not a domain"),
+    (.sendAs(address: "alice@example.org", change: .add("nobody")), "failed: \"nobody\" is neither an address"),
+    (.sendAs(address: "alice@example.org", change: .add("@example.org")), "done: alice@example.org may send as @ex"),
+    (.sendAs(address: "alice@example.org", change: nil), "sends as [@example.org Info@example.org a@elsewhere.test]"),
+    (.sendAs(address: "alice@example.org", change: .remove("@example.org")), "done: alice@example.org may no longer"),
+    (.sendAs(address: "alice@example.org", change: .remove("@example.org")), "failed: alice@example.org has not been"),
+    (.sendAs(address: "zoe@example.org", change: nil), "failed: there is no account"),
+    (
+      .sendingLimits(address: "alice@example.org", change: nil),
+      "limits 0/200 0/500 0/500 0/1000 0/200"
+    ),
+    (
+      .sendingLimits(
+        address: "alice@example.org",
+        change: SendingLimitsChange(numbers: ["messages_per_day": 0, "recipients_per_day": 7])),
+      "limits 0/200 0/0! 0/500 0/7! 0/200"
+    ),
+    (
+      .sendingLimits(address: "alice@example.org", change: SendingLimitsChange(numbers: ["messages_per_day": nil])),
+      "limits 0/200 0/500 0/500 0/7! 0/200"
+    ),
+    (
+      .sendingLimits(address: "alice@example.org", change: SendingLimitsChange(numbers: ["messages": 1])),
+      "failed: there is no limit \"messages\""
+    ),
+    (
+      .accountDetails("alice@example.org"),
+      "alice@example.org+password/-, aliases info@example.org news@example.org team@example.org, "
+        + "sends as alice@example.org Info@example.org a@elsewhere.test team@example.org"
+    ),
+    (.removeAlias("news@example.org"), "done: "),
     (.addAlias(pattern: "x@elsewhere.test", targets: ["bob@example.org"]), "failed: elsewhere.test is not a domain"),
     (.addAlias(pattern: "x@example.org", targets: []), "failed: an alias needs"),
     (
@@ -75,7 +140,12 @@ import Testing
       .restoreMessages(directory: "/nowhere", RestoreText(account: "alice@example.org")),
       "failed: restore from /nowhere: "
     ),
-    (.listAliases, "aliases @example.org>bob@example.org info@example.org>alice@example.org,bob@example.org"),
+    (
+      .listAliases,
+      "aliases @example.org>bob@example.org/anyone info@example.org>alice@example.org,bob@example.org/anyone "
+        + "team@example.org>alice@example.org,bob@example.org/members+"
+    ),
+    (.removeAlias("team@example.org"), "done: "),
     (.searchIndex(rebuild: false), "search index current: 0 of 0"),
     (.storeStatistics, "statistics: 0 messages in 2 accounts"),
     (.compactStore(octetsPerSecond: nil), "compaction: 0 packs"),
@@ -277,11 +347,26 @@ extension AdministrativeReply {
     case .queue(let list): "queue of \(list.messages.count), \(list.waiting) waiting, \(list.held) held"
     case .undeleted(let report): "restored \(report.restored.count), not found \(report.notFound.count)"
     case .aliases(let aliases):
-      "aliases \(aliases.map { "\($0.pattern)>\($0.targets.joined(separator: ","))" }.joined(separator: " "))"
+      "aliases \(aliases.map(\.short).joined(separator: " "))"
+    case .sendAs(let patterns): "sends as [\(patterns.joined(separator: " "))]"
+    case .sendingLimits(let limits): "limits \(limits.map(\.short).joined(separator: " "))"
+    case .accountDetails(let details):
+      "\(details.account.short), aliases \(details.aliases.joined(separator: " ")), "
+        + "sends as \(details.sendsAs.joined(separator: " "))"
     case .searchIndex(let index):
       "search index \(index.condition): \(index.indexedMessages) of \(index.indexedMessages + index.waitingMessages)"
     }
   }
+}
+
+extension AliasSummary {
+  fileprivate var short: String {
+    "\(pattern)>\(targets.joined(separator: ","))/\(senders)\(membersMaySend ? "+" : "")"
+  }
+}
+
+extension SendingLimitSummary {
+  fileprivate var short: String { "\(used)/\(limit)\(isOwn ? "!" : "")" }
 }
 
 extension AccountSummary {

@@ -1,4 +1,5 @@
 package import Logging
+package import MailStore
 package import MessageFormat
 
 /// Everything that decides how the server starts. State that changes while it runs (domains, accounts, aliases) is not
@@ -17,6 +18,8 @@ package struct Configuration: Sendable {
   package var limits = ServerLimits()
   /// How long deleted messages can be restored.
   package var keepDeleted: Duration = .seconds(30 * 86_400)
+  /// What an account may send to other servers, where it has no limits of its own.
+  package var sendingLimits = SendingLimits.standard
   package var outbound = OutboundConfiguration()
   package var log = LogSettings()
 

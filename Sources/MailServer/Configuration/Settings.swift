@@ -157,7 +157,7 @@ enum Settings {
         configuration.keepDeleted = try longDuration(text)
       },
       values: { [shownLongDuration($0.keepDeleted)] }),
-  ] + outbound + logging
+  ] + submission + outbound + logging
 
   private static let logging = [
     Setting(

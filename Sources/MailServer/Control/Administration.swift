@@ -20,11 +20,14 @@ package struct Administration: Sendable {
   private let knownKeys: DomainKeys?
   /// Octets of one message that is imported.
   let messageSize: Int
+  /// What an account may send, where it has no limits of its own.
+  let sendingLimits: SendingLimits
 
   package init(
     store: MailStore, clock: WallClock, logger: Logger, metrics: MetricsRegistry? = nil, keys: DomainKeys? = nil,
-    isAlone: Bool = false, messageSize: Int = ServerLimits().messageSize
+    isAlone: Bool = false, messageSize: Int = ServerLimits().messageSize, sendingLimits: SendingLimits = .standard
   ) {
+    self.sendingLimits = sendingLimits
     knownKeys = keys
     self.store = store
     self.clock = clock
@@ -94,7 +97,11 @@ package struct Administration: Sendable {
       return .appPasswords(
         try account(address).appPasswords.map { AppPasswordSummary(label: $0.label, created: iso8601($0.created)) })
     case .removeAppPassword(let address, let label): return try await removeAppPassword(address, label: label)
-    case .addAlias(let pattern, let targets): return try await addAlias(pattern, targets: targets)
+    case .accountDetails(let address): return try await accountDetails(address)
+    case .sendAs(let address, let change): return try await sendAs(address, change)
+    case .sendingLimits(let address, let change): return try await sendingLimits(address, change)
+    case .addAlias(let pattern, let targets, let senders, let membersMaySend):
+      return try await addAlias(pattern, targets: targets, senders: senders, membersMaySend: membersMaySend)
     case .removeAlias(let text):
       let pattern = try aliasPattern(text)
       try await stored("alias \(text)") { () throws(StoreError) in try await store.removeAlias(pattern) }
@@ -103,7 +110,11 @@ package struct Administration: Sendable {
     case .listAliases:
       return .aliases(
         store.directory.aliases
-          .map { AliasSummary(pattern: $0.pattern.text, targets: $0.targets.map(\.description)) }
+          .map {
+            AliasSummary(
+              pattern: $0.pattern.text, targets: $0.targets.map(\.description), senders: $0.senders.text,
+              membersMaySend: $0.membersMaySend)
+          }
           .sorted { $0.pattern < $1.pattern })
     case .verifyStore(let isThorough, let octetsPerSecond):
       return try await verifyStore(isThorough: isThorough, octetsPerSecond: octetsPerSecond, progress)
@@ -255,7 +266,7 @@ extension Administration {
     return .done("app password \(quoted(label)) of \(account.address) removed")
   }
 
-  private func summary(_ account: Account) async throws(Refusal) -> AccountSummary {
+  func summary(_ account: Account) async throws(Refusal) -> AccountSummary {
     let usage = try await stored("account \(account.address)") { () throws(StoreError) in
       try await store.quotaUsage(of: account.id)
     }
@@ -293,7 +304,12 @@ extension Administration {
 // MARK: Aliases
 
 extension Administration {
-  private func addAlias(_ text: String, targets: [String]) async throws(Refusal) -> AdministrativeReply {
+  /// - Parameters:
+  ///   - senders: who may write to it; nil leaves it as it was, which is anyone for a new one.
+  ///   - membersMaySend: nil leaves it as it was.
+  private func addAlias(
+    _ text: String, targets: [String], senders: String?, membersMaySend: Bool?
+  ) async throws(Refusal) -> AdministrativeReply {
     let pattern = try aliasPattern(text)
     guard !targets.isEmpty else { throw Refusal("an alias needs at least one target") }
     var addresses: [EmailAddress] = []
@@ -309,10 +325,32 @@ extension Administration {
     guard store.directory.isLocal(domain) else {
       throw Refusal("\(domain) is not a domain of this server; add it first: martlet domain add \(domain)")
     }
-    let alias = Alias(pattern: pattern, targets: addresses)
+    let before = store.directory.aliases.first { $0.pattern.text == pattern.text }
+    let alias = Alias(
+      pattern: pattern, targets: addresses, senders: try senders.map(aliasSenders) ?? before?.senders ?? .anyone,
+      membersMaySend: membersMaySend ?? before?.membersMaySend ?? false)
     try await stored("alias \(text)") { () throws(StoreError) in try await store.setAlias(alias) }
     logger.notice("alias_added", metadata: ["alias": "\(text)"])
     return .done("alias \(pattern.text) leads to \(addresses.map(\.description).joined(separator: ", "))")
+  }
+
+  /// `anyone`, `members`, `domain`, or accounts separated by commas.
+  private func aliasSenders(_ text: String) throws(Refusal) -> Alias.Senders {
+    switch text {
+    case "anyone": return .anyone
+    case "members": return .members
+    case "domain": return .domain
+    default:
+      var accounts: [EmailAddress] = []
+      for part in text.split(separator: ",") {
+        guard part.contains("@") else {
+          throw Refusal("senders: expected anyone, members, domain, or accounts with commas, not \(quoted(text))")
+        }
+        accounts.append(try account(String(part.trimmingPrefix(" "))).address)
+      }
+      guard !accounts.isEmpty else { throw Refusal("senders: expected anyone, members, domain, or accounts") }
+      return .accounts(accounts)
+    }
   }
 
   private func aliasPattern(_ text: String) throws(Refusal) -> Alias.Pattern {
@@ -322,10 +360,21 @@ extension Administration {
 
 extension Alias.Pattern {
   /// As a person writes it: an address, or `@domain`.
-  fileprivate var text: String {
+  var text: String {
     switch self {
     case .address(let address): address.description
     case .catchAll(let domain): "@\(domain)"
+    }
+  }
+}
+
+extension Alias.Senders {
+  fileprivate var text: String {
+    switch self {
+    case .anyone: "anyone"
+    case .members: "members"
+    case .domain: "domain"
+    case .accounts(let accounts): accounts.map(\.description).joined(separator: ",")
     }
   }
 }

@@ -25,8 +25,15 @@ package enum AdministrativeOperation: Codable, Hashable, Sendable {
   case listAppPasswords(address: String)
   case removeAppPassword(address: String, label: String)
 
-  /// A pattern of `@domain` answers for every address that nothing else answers for.
-  case addAlias(pattern: String, targets: [String])
+  case accountDetails(String)
+  /// Whom else an account may send as; without a change only asks.
+  case sendAs(address: String, change: SendAsChange?)
+  /// How much an account may send to other servers; without a change only asks.
+  case sendingLimits(address: String, change: SendingLimitsChange?)
+
+  /// A pattern of `@domain` answers for every address that nothing else answers for. Who may write to it is `anyone`,
+  /// `members`, `domain`, or accounts separated by commas; nil leaves things as they were.
+  case addAlias(pattern: String, targets: [String], senders: String? = nil, membersMaySend: Bool? = nil)
   case removeAlias(String)
   case listAliases
 
@@ -102,6 +109,9 @@ package enum AdministrativeReply: Codable, Hashable, Sendable {
   case account(AccountSummary)
   case appPasswords([AppPasswordSummary])
   case appPassword(label: String, password: String)
+  case accountDetails(AccountDetails)
+  case sendAs([String])
+  case sendingLimits([SendingLimitSummary])
   case aliases([AliasSummary])
   case verification(VerificationReport)
   case compaction(CompactionReport)
@@ -164,6 +174,8 @@ package struct AppPasswordSummary: Codable, Hashable, Sendable {
 package struct AliasSummary: Codable, Hashable, Sendable {
   package var pattern: String
   package var targets: [String]
+  package var senders: String
+  package var membersMaySend: Bool
 }
 
 package struct StoreStatisticsReport: Codable, Hashable, Sendable {

@@ -6,7 +6,7 @@ package import MessageFormat
 /// code that does it.
 package func administer(
   _ operation: AdministrativeOperation, dataDirectory: String, clock: WallClock, logger: Logger,
-  progress: @escaping ProgressHandler = { _ in }
+  sendingLimits: SendingLimits = .standard, progress: @escaping ProgressHandler = { _ in }
 ) async -> AdministrativeReply {
   if let reply = askServer(operation, dataDirectory: dataDirectory, progress: progress) { return reply }
   if operation == .status { return .failed("no server is running on \(dataDirectory)") }
@@ -20,7 +20,8 @@ package func administer(
   } catch {
     return .failed("\(dataDirectory): \(error.inWords)")
   }
-  let administration = Administration(store: store, clock: clock, logger: logger, isAlone: true)
+  let administration = Administration(
+    store: store, clock: clock, logger: logger, isAlone: true, sendingLimits: sendingLimits)
   let reply = await administration.perform(operation, progress: progress)
   await store.close()
   return reply

@@ -82,7 +82,7 @@ package final class RunningServer: Sendable {
       }
       let sessions = try makeSessions(
         plan, store: store, router: router, outgoing: sending?.outgoing, tls: tls, hostname: hostname, clock: clock,
-        output: output)
+        output: output, metrics: metrics)
       for setting in plan.configuration.listeners {
         bound += try await listen(
           setting, plan: plan, tls: tls, sessions: sessions,
@@ -91,7 +91,7 @@ package final class RunningServer: Sendable {
       }
       let administration = Administration(
         store: store, clock: clock, logger: logger, metrics: metrics, keys: sending?.keys,
-        messageSize: plan.configuration.limits.messageSize)
+        messageSize: plan.configuration.limits.messageSize, sendingLimits: plan.configuration.sendingLimits)
       control = try await listenForCommands(plan, administration, bound, logger: output.logger("control"))
       let server = RunningServer(
         plan: plan, store: store, listeners: bound, control: control, tls: tls, sending: sending,
@@ -159,7 +159,7 @@ package final class RunningServer: Sendable {
 
   private static func makeSessions(
     _ plan: ServerPlan, store: MailStore, router: Router, outgoing: OutgoingMail?, tls: TLSServerContext,
-    hostname: Domain, clock: WallClock, output: LogOutput
+    hostname: Domain, clock: WallClock, output: LogOutput, metrics: MetricsRegistry
   ) throws(StartupError) -> Sessions {
     let authenticator: Authenticator
     do {
@@ -171,7 +171,7 @@ package final class RunningServer: Sendable {
     }
     return Sessions(
       plan: plan, store: store, authenticator: authenticator, router: router, outgoing: outgoing, tls: tls, clock: clock,
-      output: output)
+      output: output, metrics: metrics)
   }
 
   private static func listen(

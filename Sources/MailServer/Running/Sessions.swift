@@ -20,16 +20,19 @@ struct Sessions: Sendable {
 
   init(
     plan: ServerPlan, store: MailStore, authenticator: Authenticator, router: Router,
-    outgoing: OutgoingMail?, tls: TLSServerContext, clock: WallClock, output: LogOutput
+    outgoing: OutgoingMail?, tls: TLSServerContext, clock: WallClock, output: LogOutput, metrics: MetricsRegistry
   ) {
     self.output = output
     var smtpLimits = SMTPLimits()
     smtpLimits.messageSize = plan.configuration.limits.messageSize
     smtpLimits.recipients = plan.configuration.limits.recipients
-    smtp = SMTPServices(
+    var smtp = SMTPServices(
       store: store, authenticator: authenticator, router: router, tls: tls, hostname: plan.hostname, clock: clock,
       logger: output.logger("smtp"), outgoing: outgoing, limits: smtpLimits,
-      allowsPlaintextAuthentication: plan.allowsPlaintextAuthentication, acceptsAnySender: plan.acceptsAnySender)
+      allowsPlaintextAuthentication: plan.allowsPlaintextAuthentication, acceptsAnySender: plan.acceptsAnySender,
+      limitNotices: LimitNotices(metrics: metrics))
+    smtp.sendingLimits = plan.configuration.sendingLimits
+    self.smtp = smtp
 
     var imapLimits = IMAPLimits()
     imapLimits.messageSize = plan.configuration.limits.messageSize
