@@ -63,7 +63,10 @@ class RelayingMartlet:
         self.process = subprocess.Popen(
             [os.environ["MARTLET_BINARY"], "serve", "--data", self.data, "--hostname", "localhost", "--domain",
              "bench.test", "--listen", "submission=127.0.0.1:0", "--set", f"outbound.resolver={self.dns.address}",
-             "--set", "outbound.trust_anchors=", "--set", f"outbound.port={self.port}"],
+             "--set", "outbound.trust_anchors=", "--set", f"outbound.port={self.port}",
+             # One account sends all of it.
+             *(word for limit in ("messages_per_hour", "messages_per_day", "recipients_per_hour", "recipients_per_day",
+                                  "new_recipients_per_day") for word in ("--set", f"submission.{limit}=0"))],
             stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
         while "martlet is ready" not in self.log.read_text():
             if self.process.poll() is not None or time.monotonic() - begin > 60:
