@@ -98,7 +98,8 @@ package enum ClientConnection {
       didOpen: { info in
         let connection = Connection(
           id: newConnectionID(), remoteAddress: PeerAddress(channel.remoteAddress),
-          localPort: UInt16(clamping: channel.localAddress?.port ?? 0), tls: info, transport: transport)
+          localPort: UInt16(clamping: channel.localAddress?.port ?? 0),
+          localAddress: (channel.localAddress?.ipAddress).flatMap { IPAddress($0) }, tls: info, transport: transport)
         promise.succeed(connection)
         return connection
       },

@@ -14,6 +14,8 @@ package final class Connection: Sendable {
   /// After a PROXY header, the address that it names.
   package let remoteAddress: PeerAddress
   package let localPort: UInt16
+  /// This end's, where we opened the connection; nil otherwise, and for local sockets.
+  package let localAddress: IPAddress?
 
   /// Received and not yet consumed bytes. It belongs to the owning task alone, which is why no lock guards it.
   nonisolated(unsafe) package var received = ReceivedBytes()
@@ -53,12 +55,13 @@ package final class Connection: Sendable {
 
   /// - Parameter inboxLimit: bytes kept for a slow session before the transport is told to stop reading.
   package init(
-    id: String, remoteAddress: PeerAddress, localPort: UInt16, tls: TLSInfo?, transport: any ConnectionTransport,
-    inboxLimit: Int = 65_536
+    id: String, remoteAddress: PeerAddress, localPort: UInt16, localAddress: IPAddress? = nil, tls: TLSInfo?,
+    transport: any ConnectionTransport, inboxLimit: Int = 65_536
   ) {
     self.id = id
     self.remoteAddress = remoteAddress
     self.localPort = localPort
+    self.localAddress = localAddress
     self.transport = transport
     self.inboxLimit = inboxLimit
     shared = Mutex(Shared(tls: tls))

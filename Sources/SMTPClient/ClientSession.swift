@@ -65,7 +65,9 @@ package struct ClientSession: Sendable {
       if let credentials = settings.credentials { try await session.authenticate(credentials) }
     } catch {
       await session.leave(after: error)
-      throw error
+      var failure = error
+      failure.localAddress = connection.localAddress
+      throw failure
     }
     return session
   }

@@ -1,3 +1,4 @@
+package import Networking
 package import SMTP
 
 /// How far a dialogue had come.
@@ -46,6 +47,8 @@ package struct HostFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
   package var stage: DialogueStage
   package var cause: Cause
+  /// Where we had come from, if there was a connection.
+  package var localAddress: IPAddress?
 
   package init(_ stage: DialogueStage, _ cause: Cause) {
     self.stage = stage

@@ -119,8 +119,8 @@ private final class ScriptedServer: ScriptedPeer {
     try await TemporaryStore.with(clock: world.clock.wallClock) { store in
       let router = Router(store: store, hostname: Domain("here.test")!, unknown: .refuse, clock: world.clock.wallClock)
       let reporter = DeliveryReporter(
-        store: store, router: router, hostname: Domain("here.test")!, clock: world.clock.wallClock,
-        logger: Self.logger)
+        store: store, mail: OwnMail(store: store, router: router, keys: nil, clock: world.clock.wallClock),
+        hostname: Domain("here.test")!, clock: world.clock.wallClock, logger: Self.logger)
       let runner = QueueRunner(
         store: store, transport: world, reporter: reporter, limits: limits, clock: world.clock.wallClock,
         logger: Self.logger)

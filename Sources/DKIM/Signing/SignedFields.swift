@@ -21,7 +21,7 @@ package struct SignedFields: Sendable, Hashable {
     whereThere: [
       "sender", "content-id", "content-description", "content-disposition", "resent-date", "resent-from", "resent-to",
       "resent-cc", "resent-message-id", "list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post",
-      "list-subscribe", "list-post", "list-owner", "list-archive",
+      "list-subscribe", "list-post", "list-owner", "list-archive", "tls-report-domain", "tls-report-submitter",
     ])
 
   /// The names for `h=` of a header, each as often as it counts.

@@ -8,18 +8,18 @@ import SMTP
 /// the queue, and what it tells of is done with.
 package struct DeliveryReporter: Sendable {
   private let store: MailStore
-  private let router: Router
+  private let mail: OwnMail
   private let hostname: Domain
   private let schedule: RetrySchedule
   private let clock: WallClock
   private let logger: Logger
 
   package init(
-    store: MailStore, router: Router, hostname: Domain, schedule: RetrySchedule = RetrySchedule(), clock: WallClock,
+    store: MailStore, mail: OwnMail, hostname: Domain, schedule: RetrySchedule = RetrySchedule(), clock: WallClock,
     logger: Logger
   ) {
     self.store = store
-    self.router = router
+    self.mail = mail
     self.hostname = hostname
     self.schedule = schedule
     self.clock = clock
@@ -68,31 +68,15 @@ package struct DeliveryReporter: Sendable {
       to: sender, hostname: hostname.text, token: token(), date: now, message: try await self.reported(message),
       recipients: reported)
     let content = report.content
-    let body = try await stage(content, message)
-    switch try await router.route(sender, from: .server) {
-    case .deliver(let accounts, let elsewhere):
-      let plan = LocalDeliveryPlan(
-        recipients: accounts.isEmpty ? [] : [AcceptedRecipient(address: sender, accounts: accounts)], from: nil,
-        received: nil, enforcesQuota: false)
-      let queued = elsewhere.isEmpty ? [] : [queuedReport(to: elsewhere, content)]
-      _ = try await store.deliver(
-        body, to: plan.deliveries, queued: queued, internalDate: now, progress: progress)
-    case .remote:
-      _ = try await store.deliver(
-        body, to: [], queued: [queuedReport(to: [sender], content)], internalDate: now, progress: progress)
-    case .unknown, .loop, .closed:
+    var letter = OwnMail.Letter(to: sender, from: hostname, head: content.head)
+    letter.original = content.original.map { (message.content, $0) }
+    letter.tail = content.tail
+    if content.isEightBit { letter.parameters.body = .eightBit }
+    letter.parameters.usesUTF8 = content.isUTF8
+    if try await !mail.send(letter, schedule, progress: progress) {
       logger.notice("report_undeliverable", metadata: ["to": "\(sender)", "queue_id": "\(message.id.rawValue)"])
       try await store.note(progress)
     }
-  }
-
-  private func queuedReport(to recipients: [EmailAddress], _ content: DeliveryReport.Content) -> NewQueuedMessage {
-    var parameters = MailParameters()
-    if content.isEightBit { parameters.body = .eightBit }
-    parameters.usesUTF8 = content.isUTF8
-    return NewQueuedMessage(
-      sender: nil, account: nil, parameters, prefix: [], recipients: recipients.map { ($0, nil) },
-      schedule, now: clock.now())
   }
 
   private func reported(_ message: QueuedMessage) async throws(StoreError) -> ReportedMessage {
@@ -105,28 +89,6 @@ package struct DeliveryReporter: Sendable {
     reported.returnedContent = parameters.returnedContent
     reported.arrived = DateTime(timestamp: message.created, offsetMinutes: 0)
     return reported
-  }
-
-  private static let pieceSize = 256 << 10
-
-  private func stage(_ content: DeliveryReport.Content, _ message: QueuedMessage) async throws(StoreError)
-    -> StagedBody
-  {
-    let stage = store.stageBody(expectedSize: content.size)
-    do throws(StoreError) {
-      try await stage.append(content.head)
-      var position = content.original?.lowerBound ?? 0
-      while let range = content.original, position < range.upperBound {
-        let end = min(position + Self.pieceSize, range.upperBound)
-        try await stage.append(try await store.read(message.content, range: position..<end))
-        position = end
-      }
-      try await stage.append(content.tail)
-      return try await stage.finish()
-    } catch {
-      stage.discard()
-      throw error
-    }
   }
 
   private func token() -> String {

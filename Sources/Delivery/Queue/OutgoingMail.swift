@@ -86,7 +86,8 @@ package struct OutgoingMail: Sendable {
 extension NewQueuedMessage {
   init(
     sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters, prefix: [UInt8],
-    recipients: [(EmailAddress, RecipientParameters?)], _ schedule: RetrySchedule, now: Timestamp
+    recipients: [(EmailAddress, RecipientParameters?)], assurance: QueueDestination.Assurance = .policy,
+    _ schedule: RetrySchedule, now: Timestamp
   ) {
     var parameters = parameters
     // Of the octets as they came in.
@@ -101,7 +102,8 @@ extension NewQueuedMessage {
         var rcpt: [UInt8] = []
         parameters?.append(to: &rcpt, isUTF8: true)
         return NewQueuedRecipient(
-          address: address, destination: address.domain.text.lowercased(),
+          address: address,
+          destination: QueueDestination(domain: address.domain.text.lowercased(), assurance: assurance).text,
           parameters: String(decoding: rcpt, as: UTF8.self))
       })
   }

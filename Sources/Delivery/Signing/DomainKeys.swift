@@ -36,6 +36,19 @@ package actor DomainKeys {
   /// The keys to sign a domain's mail with; none where it has none whose record is in DNS.
   package nonisolated func identifiers(for domain: Domain) -> [SigningIdentifier] { signing.withLock { $0[domain] ?? [] } }
 
+  /// The same for a host: the keys of its own name, else of the nearest domain above that has some.
+  package nonisolated func identifiers(covering host: Domain) -> [SigningIdentifier] {
+    var name = host.text[...]
+    while true {
+      if let domain = Domain(String(name)) {
+        let found = identifiers(for: domain)
+        if !found.isEmpty { return found }
+      }
+      guard let dot = name.firstIndex(of: ".") else { return [] }
+      name = name[name.index(after: dot)...]
+    }
+  }
+
   /// The keys of a domain, made where it has none.
   /// - Parameter replaces: new ones are made in any case, and take over once their records are in DNS.
   package func keys(of domain: Domain, replaces: Bool) async throws(DomainKeyError) -> [Key] {

@@ -1,5 +1,7 @@
 package import Cryptography
 package import DNS
+import Networking
+import SMTPClient
 
 /// What TLS one host is owed.
 package struct HostSecurity: Sendable {
@@ -69,5 +71,30 @@ package struct HostSecurity: Sendable {
       return TLSFailure(problem)
     }
     return info == nil ? TLSFailure(.validationFailure, reason ?? "the handshake failed") : shortcoming
+  }
+}
+
+extension HostSecurity {
+  /// What a session lacks that is not what it should be.
+  /// - Parameter context: what its handshake was made with.
+  func failure(of session: ClientSession, _ context: TLSClientContext) -> TLSFailure? {
+    switch session.security {
+    case .tls, .plaintext(.policy): failure(offered: true, info: session.connection.tls, context: context, reason: nil)
+    case .plaintext(.notOffered): failure(offered: false, info: nil, context: context, reason: nil)
+    case .plaintext(.refused(let reply)): TLSFailure(.startTLSNotSupported, "STARTTLS was refused: \(reply)")
+    case .plaintext(.handshakeFailed(let reason)):
+      failure(offered: true, info: nil, context: context, reason: reason)
+    }
+  }
+
+  /// Nil where it did not come to TLS, or not to the end of it for another reason.
+  func failure(of error: HostFailure, _ context: TLSClientContext) -> TLSFailure? {
+    switch (error.stage, error.cause) {
+    case (.startTLS, .tlsNotOffered): failure(offered: false, info: nil, context: context, reason: nil)
+    case (.startTLS, .refused(let reply)): TLSFailure(.startTLSNotSupported, "STARTTLS was refused: \(reply)")
+    case (.startTLS, .handshakeFailed(let reason)):
+      failure(offered: true, info: nil, context: context, reason: reason)
+    default: nil
+    }
   }
 }

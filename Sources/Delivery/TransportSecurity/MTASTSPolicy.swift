@@ -99,7 +99,8 @@ package enum MTASTSPolicyError: Error, Hashable, Sendable, CustomStringConvertib
   }
 }
 
-private func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+/// Without white space around it.
+func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
   var text = text.drop { $0.isIn(.wsp) }
   while let last = text.last, last.isIn(.wsp) { text.removeLast() }
   return text

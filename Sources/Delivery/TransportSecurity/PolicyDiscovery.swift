@@ -78,7 +78,7 @@ package actor PolicyDiscovery {
         failure = TLSFailure(.policyInvalid, "the MTA-STS policy of \(domain) is no policy: \(error)")
       }
     } catch {
-      failure = TLSFailure(.policyFetchError, error.description)
+      failure = TLSFailure(error.isOfCertificate ? .webPKIInvalid : .policyFetchError, error.description)
     }
     note(failure, FailedFetch(id: id, time: clock.now()), of: domain)
     let valid = kept.flatMap { $0.isValid(at: clock.now()) ? $0 : nil }

@@ -10,7 +10,13 @@ package protocol PolicyFetching: Sendable {
 /// The text is for the log and for reports.
 package struct PolicyFetchError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
-  package init(_ description: String) { self.description = description }
+  /// The web server's certificate was not good enough.
+  package let isOfCertificate: Bool
+
+  package init(_ description: String, isOfCertificate: Bool = false) {
+    self.description = description
+    self.isOfCertificate = isOfCertificate
+  }
 }
 
 /// `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`.  RFC 8461 §3.3.
@@ -39,7 +45,9 @@ package struct HTTPSPolicySource: PolicyFetching {
     do throws(HTTPSError) {
       document = try await client.get(url, at: place.addresses)
     } catch {
-      throw PolicyFetchError("\(url): \(error)")
+      var isOfCertificate = false
+      if case .untrusted = error { isOfCertificate = true }
+      throw PolicyFetchError("\(url): \(error)", isOfCertificate: isOfCertificate)
     }
     // RFC 8461 §3.3: a server where strangers may leave pictures is not a server where they may leave policies.
     guard document.mediaType == "text/plain" else { throw PolicyFetchError("\(url): it is not text/plain") }

@@ -4,19 +4,24 @@ package import Networking
 
 /// What came of the attempt to secure one connection: what reports of TLS count.  RFC 8460 §4.
 ///
-/// Equal values are one line of a report with a count; whoever keeps them adds the count and the day.
+/// Equal values are one line of a report with a count: ``TLSTally``.
 package struct TLSResult: Hashable, Sendable {
   package var policy: Policy
   /// The host that was connected to.
   package var host: DomainName
   package var hostAddress: IPAddress?
+  /// Of this machine, where we came from.
+  package var ownAddress: IPAddress?
   /// Nil: success.
   package var failure: TLSFailure?
 
-  package init(policy: Policy, host: DomainName, hostAddress: IPAddress?, failure: TLSFailure?) {
+  package init(
+    policy: Policy, host: DomainName, hostAddress: IPAddress? = nil, ownAddress: IPAddress? = nil, failure: TLSFailure?
+  ) {
     self.policy = policy
     self.host = host
     self.hostAddress = hostAddress
+    self.ownAddress = ownAddress
     self.failure = failure
   }
 
@@ -29,12 +34,19 @@ package struct TLSResult: Hashable, Sendable {
     }
 
     package var kind: Kind
-    /// The domain of the recipients for `sts` and `none`, the host for `tlsa`.
+    /// The domain of the recipients for `sts` and `none`, the TLSA base domain for `tlsa`.  RFC 8460 §1.1.
     package var domain: DomainName
     /// The TLSA records, or the lines of the policy.
     package var strings: [String]
     /// The `mx` patterns of an MTA-STS policy.
     package var hostPatterns: [String]
+
+    package init(kind: Kind, domain: DomainName, strings: [String] = [], hostPatterns: [String] = []) {
+      self.kind = kind
+      self.domain = domain
+      self.strings = strings
+      self.hostPatterns = hostPatterns
+    }
   }
 }
 

@@ -46,7 +46,7 @@ package struct TransportSecurity: Sendable {
     // RFC 7672 §3.2.2: the base, the name before aliases, and the domain where its MX records are signed.
     let further = ([host.host] + hosts.domainNames).filter { $0 != base }.map(\.text)
     let policy = TLSResult.Policy(
-      kind: .tlsa, domain: host.host, strings: records.map(\.description), hostPatterns: [])
+      kind: .tlsa, domain: base, strings: records.map(\.description), hostPatterns: [])
     guard !usable.isEmpty else {
       return HostSecurity(
         .daneWithoutUsableRecords, serverName: base, policy: policy,

@@ -10,23 +10,29 @@ package struct ExchangerTransport: MailTransport {
   private let lookup: ExchangerLookup
   private let security: TransportSecurity
   private let policies: PolicyDiscovery?
+  private let results: TLSResultCounter?
   private let settings: OutboundSettings
 
   /// - Parameters:
   ///   - ownNames: names that hosts of ours have in MX records.
   ///   - policies: nil: MTA-STS is not looked for.
+  ///   - results: counts what comes of TLS; nil: nobody does.
   package init(
-    resolver: any Resolving, ownNames: Set<DomainName>, policies: PolicyDiscovery?, settings: OutboundSettings
+    resolver: any Resolving, ownNames: Set<DomainName>, policies: PolicyDiscovery?, results: TLSResultCounter? = nil,
+    settings: OutboundSettings
   ) {
     lookup = ExchangerLookup(resolver: resolver, ownNames: ownNames)
     security = TransportSecurity(resolver: resolver, port: settings.port)
     self.policies = policies
+    self.results = results
     self.settings = settings
   }
 
   package func way(to destination: String) async -> TransportWay {
-    guard let domain = Domain(destination) else {
-      return .none(DeliveryNote(.failed, EnhancedStatus(5, 1, 2), explanation: "\(destination) is not a domain"))
+    let destination = QueueDestination(text: destination)
+    guard let domain = Domain(destination.domain) else {
+      return .none(
+        DeliveryNote(.failed, EnhancedStatus(5, 1, 2), explanation: "\(destination.domain) is not a domain"))
     }
     var generator = SystemRandomNumberGenerator()
     let route: MailRoute
@@ -42,12 +48,16 @@ package struct ExchangerTransport: MailTransport {
     switch route {
     case .hosts(let hosts):
       guard let name = DomainName(domain) else { return failed(EnhancedStatus(5, 1, 2), "there is no such domain") }
-      let policy = await policies?.policy(of: name).kept?.policy
-      return .hosts(
-        ExchangerWalk(
-          hosts: hosts, domain: name, policy: policy, lookup: lookup, security: security, settings: settings))
+      var walk = ExchangerWalk(hosts: hosts, domain: name, lookup: lookup, settings: settings)
+      if destination.assurance == .policy {
+        walk.security = security
+        walk.discovery = await policies?.policy(of: name)
+        walk.results = results
+      }
+      return .hosts(walk)
     case .address(let address):
-      return .hosts(FixedHostWalk(HostAddress(name: destination, address: address, port: settings.port), settings))
+      return .hosts(
+        FixedHostWalk(HostAddress(name: destination.domain, address: address, port: settings.port), settings))
     case .nullMX: return failed(EnhancedStatus(5, 1, 10), "the domain \(domain) takes no mail")
     case .noSuchDomain: return failed(EnhancedStatus(5, 1, 2), "there is no domain \(domain)")
     case .noHosts: return failed(EnhancedStatus(5, 4, 4), "the domain \(domain) has no mail server that can be reached")
@@ -83,27 +93,26 @@ package struct OutboundSettings: Sendable {
 struct ExchangerWalk: HostWalk {
   let hosts: MailHosts
   let domain: DomainName
-  let policy: MTASTSPolicy?
   let lookup: ExchangerLookup
-  let security: TransportSecurity
   let settings: OutboundSettings
+  /// Nil: each host is owed what it offers, and no more.
+  var security: TransportSecurity?
+  /// The domain's MTA-STS policy, and what went wrong with it.
+  var discovery: PolicyDiscovery.Finding?
+  var results: TLSResultCounter?
 
   private(set) var lastFailure: DeliveryNote?
   private var nextHost = 0
   private var addresses: [IPAddress] = []
   private var secured: HostSecurity?
-  private var host = ""
+  private var host: DomainName
 
-  init(
-    hosts: MailHosts, domain: DomainName, policy: MTASTSPolicy?, lookup: ExchangerLookup, security: TransportSecurity,
-    settings: OutboundSettings
-  ) {
+  init(hosts: MailHosts, domain: DomainName, lookup: ExchangerLookup, settings: OutboundSettings) {
     self.hosts = hosts
     self.domain = domain
-    self.policy = policy
     self.lookup = lookup
-    self.security = security
     self.settings = settings
+    host = domain
   }
 
   mutating func restart() {
@@ -126,46 +135,75 @@ struct ExchangerWalk: HostWalk {
   }
 
   private mutating func look(at name: DomainName) async {
-    host = name.text
+    host = name
     do throws(ResolutionError) {
       let found = try await lookup.addresses(of: name)
       if found.addresses.isEmpty { return fail(EnhancedStatus(4, 4, 4), "\(name) has no address") }
-      switch try await security.decide(found, of: hosts, domain: domain, policy: policy) {
+      guard let security else {
+        secured = HostSecurity(
+          .opportunistic, serverName: name, policy: TLSResult.Policy(kind: .none, domain: domain))
+        addresses = found.addresses
+        return
+      }
+      switch try await security.decide(found, of: hosts, domain: domain, policy: discovery?.kept?.policy) {
       case .secured(let secured):
         self.secured = secured
         addresses = found.addresses
-      case .refused(let failure, _): fail(EnhancedStatus(4, 7, 5), failure.description)
+      case .refused(let failure, let policy):
+        count(TLSResult(policy: policy, host: name, failure: failure))
+        fail(EnhancedStatus(4, 7, 5), failure.description)
       }
     } catch {
+      // RFC 8460 §4.3.4: what takes too long need not be told.
+      switch error {
+      case .bogus, .failed:
+        count(
+          TLSResult(policy: TLSResult.Policy(kind: .tlsa, domain: name), host: name, failure: TLSFailure(error)))
+      case .timedOut, .busy, .cancelled, .closed: break
+      }
       fail(EnhancedStatus(4, 4, 3), "\(name): \(error)")
     }
   }
 
   private mutating func connect(to address: IPAddress) async -> OpenSession? {
+    guard let secured else { return nil }
     let target = HostAddress(
-      name: host, address: address, port: settings.port, source: settings.source(for: address))
-    let tls: TLSPolicy
+      name: host.text, address: address, port: settings.port, source: settings.source(for: address))
+    let context: TLSClientContext
     do {
-      tls = try policy(for: secured)
+      context = try secured.makeContext(authorities: settings.authorities)
     } catch {
       fail(EnhancedStatus(4, 7, 5), "\(error)", at: "\(target)")
       return nil
     }
+    let tls = ClientTLS(context: context, serverName: secured.serverName.text)
     do throws(HostFailure) {
-      let session = try await ClientSession.connect(to: target, settings: settings.session(tls))
+      let session = try await ClientSession.connect(
+        to: target, settings: settings.session(secured.requiresTLS ? .required(tls) : .opportunistic(tls)))
+      count(secured, address, session.connection.localAddress, secured.failure(of: session, context))
       return OpenSession(session: session, host: "\(target)")
     } catch {
+      if let failure = secured.failure(of: error, context) { count(secured, address, error.localAddress, failure) }
       lastFailure = DeliveryNote(error, host: "\(target)")
       return nil
     }
   }
 
-  /// What the host is owed, as a session has it.
-  private func policy(for secured: HostSecurity?) throws(CertificateError) -> TLSPolicy {
-    guard let secured else { return .never }
-    let tls = ClientTLS(
-      context: try secured.makeContext(authorities: settings.authorities), serverName: secured.serverName.text)
-    return secured.requiresTLS ? .required(tls) : .opportunistic(tls)
+  private func count(_ secured: HostSecurity, _ address: IPAddress, _ own: IPAddress?, _ failure: TLSFailure?) {
+    count(
+      TLSResult(
+        policy: secured.policy, host: host, hostAddress: address, ownAddress: own, failure: failure))
+  }
+
+  /// A policy that is announced and could not be had is a failure of every session that it would have been for.
+  private func count(_ result: TLSResult) {
+    guard let results else { return }
+    var result = result
+    if let problem = discovery?.problem, result.policy.kind != .tlsa {
+      if result.policy.kind == .none { result.policy = TLSResult.Policy(kind: .sts, domain: domain) }
+      result.failure = result.failure ?? problem
+    }
+    results.count(result, for: domain)
   }
 
   private mutating func fail(_ status: EnhancedStatus, _ text: String, at host: String? = nil) {

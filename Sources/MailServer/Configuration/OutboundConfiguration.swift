@@ -1,4 +1,5 @@
 package import DNS
+package import MessageFormat
 
 /// How mail goes to other servers.
 package struct OutboundConfiguration: Hashable, Sendable {
@@ -17,6 +18,12 @@ package struct OutboundConfiguration: Hashable, Sendable {
   package var policyPort = 443
   /// PEM file of the authorities that count in place of the system's.
   package var authorities: String?
+  /// Other domains are told how TLS with their servers went.
+  package var sendsTLSReports = true
+  /// Whom to ask about reports; nil: the postmaster.
+  package var reportContact: EmailAddress?
+  /// Whose reports they are; nil: the contact's domain.
+  package var reportOrganization: String?
   package var givesUpAfter: Duration = .seconds(5 * 86_400)
   package var warnsAfter: Duration = .seconds(4 * 3_600)
   package var firstRetry: Duration = .seconds(150)

@@ -88,6 +88,43 @@ extension Settings {
       },
       values: { [$0.outbound.authorities ?? ""] }),
     Setting(
+      path: "outbound.tls_reports",
+      about: [
+        "Tell other domains once a day how TLS with their servers went, where they ask for it (RFC 8460). By mail only if",
+        "the domain of tls_report_contact has keys that sign its mail.",
+      ],
+      example: "true",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.sendsTLSReports = try boolean(text)
+      },
+      values: { [String($0.outbound.sendsTLSReports)] }),
+    Setting(
+      path: "outbound.tls_report_contact",
+      about: [
+        "Where these reports come from, and whom to ask about them: an address in a domain of yours. Empty: postmaster of",
+        "the domain above.",
+      ],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        if text.isEmpty { return configuration.outbound.reportContact = nil }
+        guard let address = EmailAddress(text) else {
+          throw EntryProblem(expected: "an address such as postmaster@example.org, not \(quoted(text))")
+        }
+        configuration.outbound.reportContact = address
+      },
+      values: { [$0.outbound.reportContact.map { "\($0)" } ?? ""] }),
+    Setting(
+      path: "outbound.tls_report_organization",
+      about: ["The organization that the reports name. Empty: the contact's domain."],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.reportOrganization = text.isEmpty ? nil : text
+      },
+      values: { [$0.outbound.reportOrganization ?? ""] }),
+    Setting(
       path: "outbound.name",
       about: ["The name that other servers are greeted with, if it is not the hostname."],
       example: "\"\"",

@@ -17,6 +17,8 @@ struct Sending: Sendable {
   /// Of name servers that hide signatures.
   private let plain: PlainResolver
   private let runner: QueueRunner
+  /// Nil: nobody is told how TLS went.
+  private let reporter: TLSReporter?
   private let task: Task<Void, Never>
 
   static func start(
@@ -38,21 +40,33 @@ struct Sending: Sendable {
     schedule.firstPause = configuration.firstRetry
     schedule.givesUpAfter = configuration.givesUpAfter
     schedule.warnsAfter = configuration.warnsAfter
+    let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
+    let mail = OwnMail(store: store, router: router, keys: keys, clock: clock)
+    let authorities = try authorities(configuration)
+    let client = httpsClient(authorities)
+    let counter = configuration.sendsTLSReports ? TLSResultCounter(clock: clock) : nil
+    let reporter = counter.map { counter in
+      TLSReporter(
+        store: store, counter: counter, resolver: resolver, mail: mail,
+        upload: HTTPSReportUpload(client: client, resolver: resolver),
+        submitter: { submitter(plan.configuration, store, hostname) }, clock: clock, logger: output.logger("tls-reports"))
+    }
     let runner = QueueRunner(
-      store: store, transport: try transport(plan, resolver, store, clock, output),
+      store: store, transport: try transport(plan, resolver, store, counter, authorities, client, clock, output),
       reporter: DeliveryReporter(
-        store: store, router: router, hostname: hostname, schedule: schedule, clock: clock,
+        store: store, mail: mail, hostname: hostname, schedule: schedule, clock: clock,
         logger: output.logger("delivery")),
       schedule: schedule, limits: configuration.smarthost == nil ? QueueLimits() : .smarthost, clock: clock,
       logger: output.logger("delivery"))
-    let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
     return Sending(
       outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock), keys: keys,
-      resolver: validating, plain: plain, runner: runner,
+      resolver: validating, plain: plain, runner: runner, reporter: reporter,
       task: Task {
         async let watching: Void = watch(keys)
+        async let reporting: Void? = reporter?.run()
         await runner.run()
         await watching
+        await reporting
       })
   }
 
@@ -68,6 +82,7 @@ struct Sending: Sendable {
     task.cancel()
     runner.wake()
     await task.value
+    await reporter?.flush(looksUp: false)
     await resolver.close()
     await plain.close()
   }
@@ -89,23 +104,15 @@ struct Sending: Sendable {
   }
 
   private static func transport(
-    _ plan: ServerPlan, _ resolver: any Resolving, _ store: MailStore, _ clock: WallClock, _ output: LogOutput
+    _ plan: ServerPlan, _ resolver: any Resolving, _ store: MailStore, _ counter: TLSResultCounter?,
+    _ authorities: [UInt8]?, _ client: HTTPSClient, _ clock: WallClock, _ output: LogOutput
   ) throws(StartupError) -> any MailTransport {
     let configuration = plan.configuration.outbound
     var settings = OutboundSettings(name: configuration.name ?? plan.hostname)
     settings.port = UInt16(clamping: configuration.port)
     settings.sources = configuration.sources.compactMap { IPAddress($0) }
     settings.trace = trace(output)
-    var fetching = HTTPSSettings()
-    if let path = configuration.authorities {
-      do throws(FileProblem) {
-        let pem = try readFileBytes(path, limit: 8 << 20)
-        settings.authorities = .authorities(pem)
-        fetching.authorities = pem
-      } catch {
-        throw StartupError("outbound.authorities: \(error)")
-      }
-    }
+    if let authorities { settings.authorities = .authorities(authorities) }
     if let smarthost = configuration.smarthost {
       let credentials: Credentials?
       switch (smarthost.user, configuration.smarthostPassword) {
@@ -122,11 +129,39 @@ struct Sending: Sendable {
     let policies = PolicyDiscovery(
       resolver: resolver,
       source: HTTPSPolicySource(
-        client: HTTPSClient(fetching), resolver: resolver, port: UInt16(clamping: configuration.policyPort)),
+        client: client, resolver: resolver, port: UInt16(clamping: configuration.policyPort)),
       keeper: StoredPolicies(store: store), clock: clock)
     return ExchangerTransport(
       resolver: resolver, ownNames: Set([DomainName(plan.hostname)].compactMap { $0 }), policies: policies,
-      settings: settings)
+      results: counter, settings: settings)
+  }
+
+  /// Those that count in place of the system's, as PEM.
+  private static func authorities(_ configuration: OutboundConfiguration) throws(StartupError) -> [UInt8]? {
+    guard let path = configuration.authorities else { return nil }
+    do throws(FileProblem) {
+      return try readFileBytes(path, limit: 8 << 20)
+    } catch {
+      throw StartupError("outbound.authorities: \(error)")
+    }
+  }
+
+  private static func httpsClient(_ authorities: [UInt8]?) -> HTTPSClient {
+    var settings = HTTPSSettings()
+    settings.authorities = authorities
+    return HTTPSClient(settings)
+  }
+
+  /// Whose name reports carry.
+  private static func submitter(
+    _ configuration: Configuration, _ store: MailStore, _ hostname: Domain
+  ) -> TLSReport.Submitter {
+    let domain = configuration.domain ?? store.directory.domains.first ?? hostname
+    let contact =
+      configuration.outbound.reportContact ?? EmailAddress(localPart: "postmaster", domain: domain)
+    return TLSReport.Submitter(
+      contact: contact, organization: configuration.outbound.reportOrganization ?? contact.domain.text,
+      hostname: hostname)
   }
 
   private static func trace(_ output: LogOutput) -> @Sendable (String, TraceDirection, [UInt8]) -> Void {

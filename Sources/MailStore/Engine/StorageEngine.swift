@@ -113,6 +113,10 @@ package protocol StoreSnapshot {
   func sendingUse(of account: AccountID, at time: Timestamp) throws(StoreError) -> SendingUse
   func knownRecipients(_ recipients: Set<RecipientKey>, of account: AccountID, at time: Timestamp)
     throws(StoreError) -> Set<RecipientKey>
+  func transportResults(_ key: TransportResults.Key) throws(StoreError) -> TransportResults?
+  /// In their order.
+  func transportResults(before day: Int, limit: Int) throws(StoreError) -> [TransportResults.Key]
+  func transportResultsCount(of day: Int) throws(StoreError) -> Int
   /// In the order of domains and selectors.
   func signingKeys() throws(StoreError) -> [KeptSigningKey]
 }
@@ -166,6 +170,8 @@ package protocol StoreTransaction {
   func setSigningKey(_ key: KeptSigningKey) throws(StoreError)
   func removeSigningKey(_ selector: String, of domain: Domain) throws(StoreError)
   func setTransportPolicy(_ policy: TransportPolicy, of domain: String) throws(StoreError)
+  func setTransportResults(_ results: [TransportResults]) throws(StoreError)
+  func removeTransportResults(_ key: TransportResults.Key) throws(StoreError)
   func perform(_ action: QueueAction, on messages: [QueueID], _ filter: QueueFilter) throws(StoreError)
     -> (recipients: Int, unused: [UnusedBody])
 }

@@ -58,6 +58,7 @@ extension WriteContext {
     for message in progress.warned {
       try database.change("UPDATE queued_messages SET warns = NULL WHERE id = ?", .integer(message.rawValue))
     }
+    for (key, recipient) in progress.told { try noteTold(recipient, of: key) }
     return unused
   }
 

@@ -231,7 +231,7 @@ extension QueueFilter {
   }
 
   func matches(_ recipient: QueuedRecipient) -> Bool {
-    if let destination, recipient.destination != destination { return false }
+    if let destination, recipient.address.domain.text != destination { return false }
     if let state, recipient.state != state { return false }
     return true
   }

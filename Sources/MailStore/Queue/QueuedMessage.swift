@@ -146,14 +146,17 @@ package struct QueueProgress: Sendable {
   package var outcomes: [(recipient: QueuedRecipientID, outcome: QueuedOutcome)] = []
   /// Messages whose senders have been told that they take longer.
   package var warned: [QueueID] = []
+  /// Who has a report of TLS now.
+  package var told: [(results: TransportResults.Key, recipient: String)] = []
   package init() {}
-  package var isEmpty: Bool { outcomes.isEmpty && warned.isEmpty }
+  package var isEmpty: Bool { outcomes.isEmpty && warned.isEmpty && told.isEmpty }
 }
 
 /// Which messages of the queue are meant. All conditions hold together.
 package struct QueueFilter: Hashable, Sendable {
   package var ids: [QueueID]?
   package var sender: EmailAddress?
+  /// A recipient's domain.
   package var destination: String?
   package var state: QueuedRecipient.State?
   package init(

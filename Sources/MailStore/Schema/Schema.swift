@@ -295,6 +295,19 @@ enum Schema {
       ) WITHOUT ROWID;
       CREATE INDEX sent_recipients_by_day ON sent_recipients (account, day);
       """),
+    Migration(
+      "9 results of TLS",
+      """
+      -- What came of TLS with the servers of other domains, by days (UTC, counted from 1970-01-01), until it is reported.
+      CREATE TABLE transport_results (
+        day INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        results TEXT NOT NULL,
+        -- Who has the report already.
+        told TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (day, domain)
+      ) WITHOUT ROWID;
+      """),
   ]
 }
 

@@ -1,5 +1,5 @@
-import Bytes
 import DNS
+import Delivery
 
 /// Is somebody told when others had trouble with TLS?  RFC 8460 §3.
 struct TransportReportCheck: DNSCheck {
@@ -13,10 +13,7 @@ struct TransportReportCheck: DNSCheck {
           remedy: world.remedy(.transportReports))
       ]
     }
-    let tags = record.split(separator: UInt8(ascii: ";")).map { tag in
-      String(decoding: tag.filter { !$0.isIn(.wsp) }, as: UTF8.self)
-    }
-    guard records.count == 1, tags.contains(where: { $0.hasPrefix("rua=mailto:") || $0.hasPrefix("rua=https:") }) else {
+    guard records.count == 1, TLSReportingRecord(parsing: record)?.recipients.isEmpty == false else {
       return [
         DNSFinding(
           .warning, "TLSRPT", name.text, "names nobody to tell, or is there more than once",
