@@ -1,15 +1,17 @@
-"""Where domains keep their MTA-STS policies: a web server that knows several hosts."""
+"""Where domains keep their MTA-STS policies and take reports: a web server that knows several hosts."""
 import http.server
 import ssl
 import threading
 
 
 class Policies:
-    """`texts[host]` is what `https://host/.well-known/mta-sts.txt` says; `asked` counts the questions."""
+    """`texts[host]` is what `https://host/.well-known/mta-sts.txt` says; `asked` counts the questions.
+    What is handed in is in `posted`, as (URL without the port, type, octets)."""
 
     def __init__(self, address, certificate):
         self.texts = {}
         self.asked = 0
+        self.posted = []
         policies = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -22,6 +24,13 @@ class Policies:
                 self.end_headers()
                 if found:
                     self.wfile.write(text.encode())
+
+            def do_POST(self):
+                octets = self.rfile.read(int(self.headers["Content-Length"]))
+                host = self.headers["Host"].split(":")[0]
+                policies.posted.append((f"https://{host}{self.path}", self.headers["Content-Type"], octets))
+                self.send_response(201)
+                self.end_headers()
 
             def log_message(self, *_):
                 pass

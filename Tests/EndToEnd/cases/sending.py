@@ -15,8 +15,9 @@ from world import DNS, Peer, hang, reset, until
 class World:
     """A server that sends, and the others it meets: each domain `NAME.zz` has one peer at an address of its own."""
 
-    def __init__(self, start, *options, dns=None, port=None, prepare=None):
-        """`prepare` is called before the server starts, for a DNS that has to know everything by then."""
+    def __init__(self, start, *options, dns=None, port=None, prepare=None, trusts=None):
+        """`prepare` is called before the server starts, for a DNS that has to know everything by then. `trusts` is the
+        authority of the server's certificate, where it has not made one itself."""
         self.dns = dns or DNS()
         self.port = port
         self.peers = []
@@ -27,6 +28,8 @@ class World:
         self.server = start(
             "--set", f"outbound.resolver={self.dns.address}", "--set", "outbound.trust_anchors=",
             "--set", f"outbound.port={self.port}", "--set", "outbound.first_retry=1s", *options, kind=Serve)
+        if trusts:
+            self.server.trusts = self.server.ca = trusts
         self.alice = self.server.account("alice@example.test")
 
     def peer(self, name, **keywords):

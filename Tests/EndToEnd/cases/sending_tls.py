@@ -199,9 +199,7 @@ def smarthost(start):
         dns = DNS()
         dns.zone["mail.hub.zz"] = {"A": ["127.0.0.1"]}
         # The smarthost sends it on to where it belongs; its world is the one with the peers.
-        hub = World(start, "--set", f"tls.certificates={chain}:{key}", dns=dns)
-        # Clients of the harness believe this file.
-        hub.server.ca = authority.certificate
+        hub = World(start, "--set", f"tls.certificates={chain}:{key}", dns=dns, trusts=authority.certificate)
         peers = [hub.peers[0], hub.peer("second"), hub.peer("third")]
         recipients = ["a@first.zz", "a@second.zz", "a@third.zz"]
 

@@ -21,6 +21,10 @@ class Serve(Server):
     def __init__(self, scratch, *options):
         # What to listen on instead of every protocol on a free port.
         self.listens = None
+        # What its environment has besides.
+        self.environment = {}
+        # Who signed its certificate, where it does not itself.
+        self.trusts = None
         super().__init__(scratch, *options, users=0)
 
     def start(self):
@@ -34,7 +38,7 @@ class Serve(Server):
         position = self.log.tell()
         self.process = subprocess.Popen(
             [binary(), "serve", "--data", self.data, "--hostname", HOST, "--domain", "example.test", *listeners,
-             *self.options], stdout=self.log, stderr=self.log)
+             *self.options], stdout=self.log, stderr=self.log, env={**os.environ, **self.environment})
         began = time.monotonic()
         while time.monotonic() - began < 60 and self.is_running():
             with open(self.log_path) as file:
@@ -48,7 +52,7 @@ class Serve(Server):
         with open(self.log_path) as file:
             file.seek(position)
             self.ports = {name: int(port) for name, port in re.findall(r"([a-z0-9]+)=127\.0\.0\.1:(\d+)", file.read())}
-        self.ca = os.path.join(self.data, "tls", f"self-signed-{HOST}.pem")
+        self.ca = self.trusts or os.path.join(self.data, "tls", f"self-signed-{HOST}.pem")
 
     def kill(self):
         if self.is_running():

@@ -201,4 +201,31 @@ import Testing
       #expect(try await fixture.inbox(of: account).messageCount == 0)
     }
   }
+
+  @Test("results of TLS are kept by day and domain; who has the report is noted in the commit that queues it")
+  func resultsOfTLS() async throws {
+    try await StoreFixture.with { fixture in
+      let store = fixture.store
+      let keys = [(2, "b.test"), (1, "z.test"), (2, "a.test"), (3, "a.test")].map {
+        TransportResults.Key(day: $0.0, domain: $0.1)
+      }
+      try await store.setTransportResults(keys.map { TransportResults($0, results: "first") })
+      #expect(try await store.transportResults(before: 3, limit: 10) == [keys[1], keys[2], keys[0]])
+      #expect(try await store.transportResults(before: 3, limit: 1) == [keys[1]])
+      #expect(try await store.transportResultsCount(of: 2) == 2)
+
+      var progress = QueueProgress()
+      progress.told = [(keys[0], "mailto:a@b.test"), (keys[0], "https://b.test/")]
+      _ = try await store.deliver(
+        try await fixture.stage(mail("a report")), to: [], queued: [StoreFixture.queuedMessage(["a@b.test"])],
+        internalDate: StoreFixture.date, progress: progress)
+      // What is counted later takes nothing of that away.
+      try await store.setTransportResults([TransportResults(keys[0], results: "second")])
+      let kept = try #require(try await store.transportResults(keys[0]))
+      #expect(kept.results == "second" && kept.told == ["mailto:a@b.test", "https://b.test/"])
+      try await store.removeTransportResults(keys[0])
+      #expect(try await store.transportResults(keys[0]) == nil)
+      #expect(try await store.transportResultsCount(of: 2) == 1)
+    }
+  }
 }
