@@ -19,12 +19,13 @@ private func report() -> TLSReport {
     tally.count(
       TLSResult(
         policy: sts, host: DomainName("mx1.example.test")!, hostAddress: IPAddress("192.0.2.1"),
-        ownAddress: IPAddress("2001:db8:abcd:12::1"), failure: TLSFailure(.certificateExpired, "certificate has expired")))
+        ownAddress: IPAddress("2001:db8:abcd:12::1"),
+        failure: TLSFailure(.certificateExpired, "certificate has expired")))
   }
   tally.count(
     TLSResult(
-      policy: TLSResult.Policy(kind: .tlsa, domain: DomainName("mx2.example.test")!), host: DomainName("mx2.example.test")!,
-      failure: TLSFailure(.dnssecInvalid, "DNSSEC: \u{1}\\")))
+      policy: TLSResult.Policy(kind: .tlsa, domain: DomainName("mx2.example.test")!),
+      host: DomainName("mx2.example.test")!, failure: TLSFailure(.dnssecInvalid, "DNSSEC: \u{1}\\")))
   return TLSReport(tally, of: UTCDay(of: Timestamp(seconds: 1_768_478_400)), from: submitter)
 }
 

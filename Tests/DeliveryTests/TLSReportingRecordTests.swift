@@ -28,7 +28,8 @@ import Testing
     Row("v=TLSRPTv1; rua=https://[::1]/,https://a.test/\\,https://a.test/<>", []),
     // No record at all.
     Row("v=TLSRPTv1;", nil), Row("v=TLSRPTv1", nil), Row("v=TLSRPTv2; rua=mailto:a@b.test", nil),
-    Row("V=TLSRPTv1; rua=mailto:a@b.test", nil), Row("v=TLSRPTv1; rua", nil), Row("rua=mailto:a@b.test; v=TLSRPTv1", nil),
+    Row("V=TLSRPTv1; rua=mailto:a@b.test", nil), Row("v=TLSRPTv1; rua", nil),
+    Row("rua=mailto:a@b.test; v=TLSRPTv1", nil),
     Row("v=TLSRPTv1; rua=mailto:a@b.test\u{7}", nil), Row("", nil),
   ])
   func records(_ row: Row) {

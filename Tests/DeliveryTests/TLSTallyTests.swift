@@ -13,7 +13,8 @@ private func result(
   _ policy: TLSResult.Policy = sts, _ failure: TLSFailure? = nil, address: String = "192.0.2.1"
 ) -> TLSResult {
   TLSResult(
-    policy: policy, host: host, hostAddress: IPAddress(address), ownAddress: IPAddress("198.51.100.7"), failure: failure)
+    policy: policy, host: host, hostAddress: IPAddress(address), ownAddress: IPAddress("198.51.100.7"),
+    failure: failure)
 }
 
 @Suite struct TLSTallyTests {
@@ -63,7 +64,8 @@ private func result(
   }
 
   @Test(arguments: [
-    "x", "policy", "policy\tsts\texample.test\t1", "policy\tsts\texample.test\tmany\t0", "policy\tsts\texample.test\t1\t2\ta",
+    "x", "policy", "policy\tsts\texample.test\t1", "policy\tsts\texample.test\tmany\t0",
+    "policy\tsts\texample.test\t1\t2\ta",
     "policy\tsts\texample.test\t1\t-1", "policy\tother\texample.test\t1\t0", "failure\tvalidation-failure\t1\t\t\t\tx",
     "policy\tsts\texample.test\t1\t0\nfailure\tnothing\t1\t\t\t\tx",
   ])

@@ -1,5 +1,5 @@
-/// What deliveries are grouped by: a domain, and what the TLS of its servers has to be. Those of one destination go over
-/// the same sessions, so a session never carries a message that asks for more than it has.
+/// What deliveries are grouped by: a domain, and what the TLS of its servers has to be. Those of one destination go
+/// over the same sessions, so a session never carries a message that asks for more than it has.
 package struct QueueDestination: Hashable, Sendable {
   package enum Assurance: Hashable, Sendable {
     /// What the domain's policies ask for, or nothing is sent.

@@ -132,7 +132,9 @@ extension TLSTally.Entry {
       ("policy", .object(policy)),
       (
         "summary",
-        .object([("total-successful-session-count", .number(successes)), ("total-failure-session-count", .number(failed))])
+        .object([
+          ("total-successful-session-count", .number(successes)), ("total-failure-session-count", .number(failed)),
+        ])
       ),
     ]
     if !failures.isEmpty {

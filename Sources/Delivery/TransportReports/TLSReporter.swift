@@ -6,8 +6,8 @@ package import MessageFormat
 
 /// Tells other domains once a day how TLS with their servers went, where they ask for it.  RFC 8460.
 ///
-/// What ``TLSResultCounter`` has counted goes into the store every minute, so a crash loses the counts of a minute. After
-/// the end of a day (UTC) each domain has its report at some moment of the next four hours.
+/// What ``TLSResultCounter`` has counted goes into the store every minute, so a crash loses the counts of a minute.
+/// After the end of a day (UTC) each domain has its report at some moment of the next four hours.
 package actor TLSReporter {
   /// Domains whose results of one day are kept.
   static let mostDomains = 10_000

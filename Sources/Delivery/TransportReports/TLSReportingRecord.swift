@@ -87,8 +87,8 @@ private func percentDecoded(_ text: some Sequence<UInt8>) -> [UInt8]? {
       octets.append(byte)
       continue
     }
-    guard let high = iterator.next(), let low = iterator.next(), high.isIn([.alpha, .digit]), low.isIn([.alpha, .digit]),
-      let octet = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16)
+    guard let high = iterator.next(), let low = iterator.next(), high.isIn([.alpha, .digit]),
+      low.isIn([.alpha, .digit]), let octet = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16)
     else { return nil }
     octets.append(octet)
   }

@@ -3,8 +3,8 @@ package import Networking
 
 /// What came of TLS with one domain's servers in one day, counted as a report tells it.  RFC 8460 §4.
 ///
-/// A domain may have as many hosts and policies as it likes, and others every minute. So there is a bound on what is told
-/// apart; the rest is counted by its kind alone.
+/// A domain may have as many hosts and policies as it likes, and others every minute. So there is a bound on what is
+/// told apart; the rest is counted by its kind alone.
 package struct TLSTally: Hashable, Sendable {
   /// What sessions that failed have in common.
   package struct Failure: Hashable, Sendable {
@@ -88,8 +88,8 @@ package struct TLSTally: Hashable, Sendable {
 // MARK: As it is kept
 
 extension TLSTally {
-  /// A line for each policy and, after it, one for each of its failures; fields are separated by tabs, which none of them
-  /// has.
+  /// A line for each policy and, after it, one for each of its failures; fields are separated by tabs, which none of
+  /// them has.
   package var encoded: String {
     var lines: [String] = []
     for entry in entries {
@@ -99,8 +99,8 @@ extension TLSTally {
           + policy.strings + policy.hostPatterns).joined(separator: "\t"))
       lines += entry.failures.map { failure, times in
         [
-          "failure", failure.kind.rawValue, "\(times)", failure.host?.text ?? "", failure.hostAddress?.description ?? "",
-          failure.ownAddress?.description ?? "", failure.reason,
+          "failure", failure.kind.rawValue, "\(times)", failure.host?.text ?? "",
+          failure.hostAddress?.description ?? "", failure.ownAddress?.description ?? "", failure.reason,
         ].joined(separator: "\t")
       }.sorted()
     }

@@ -90,8 +90,8 @@ extension Settings {
     Setting(
       path: "outbound.tls_reports",
       about: [
-        "Tell other domains once a day how TLS with their servers went, where they ask for it (RFC 8460). By mail only if",
-        "the domain of tls_report_contact has keys that sign its mail.",
+        "Tell other domains once a day how TLS with their servers went, where they ask for it (RFC 8460). By mail only",
+        "if the domain of tls_report_contact has keys that sign its mail.",
       ],
       example: "true",
       change: .restart,
@@ -102,8 +102,8 @@ extension Settings {
     Setting(
       path: "outbound.tls_report_contact",
       about: [
-        "Where these reports come from, and whom to ask about them: an address in a domain of yours. Empty: postmaster of",
-        "the domain above.",
+        "Where these reports come from, and whom to ask about them: an address in a domain of yours. Empty: postmaster",
+        "of the domain above.",
       ],
       example: "\"\"",
       change: .restart,

@@ -49,7 +49,8 @@ struct Sending: Sendable {
       TLSReporter(
         store: store, counter: counter, resolver: resolver, mail: mail,
         upload: HTTPSReportUpload(client: client, resolver: resolver),
-        submitter: { submitter(plan.configuration, store, hostname) }, clock: clock, logger: output.logger("tls-reports"))
+        submitter: { submitter(plan.configuration, store, hostname) }, clock: clock,
+        logger: output.logger("tls-reports"))
     }
     let runner = QueueRunner(
       store: store, transport: try transport(plan, resolver, store, counter, authorities, client, clock, output),

@@ -1,8 +1,8 @@
 package import MessageFormat
 package import SQLite
 
-/// What came of TLS with the servers of another domain in one day, until that is reported (RFC 8460). Not mail: a repair
-/// loses it, and then that day is not reported.
+/// What came of TLS with the servers of another domain in one day, until that is reported (RFC 8460). Not mail: a
+/// repair loses it, and then that day is not reported.
 package struct TransportResults: Hashable, Sendable {
   package struct Key: Hashable, Sendable {
     /// Of UTC, counted from 1970-01-01.

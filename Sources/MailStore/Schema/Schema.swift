@@ -298,7 +298,7 @@ enum Schema {
     Migration(
       "9 results of TLS",
       """
-      -- What came of TLS with the servers of other domains, by days (UTC, counted from 1970-01-01), until it is reported.
+      -- What came of TLS with the servers of other domains, by days (UTC, counted from 1970-01-01), until it is told.
       CREATE TABLE transport_results (
         day INTEGER NOT NULL,
         domain TEXT NOT NULL,

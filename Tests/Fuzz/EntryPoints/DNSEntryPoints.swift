@@ -11,6 +11,7 @@ extension EntryPoint {
     if let record = TextRecord(rdata: bytes) {
       precondition(record.text.count + record.strings.count == bytes.count)
       _ = MTASTSRecord([record])
+      if let reporting = TLSReportingRecord([record]) { precondition(reporting.recipients.count <= 10) }
     }
     if let record = TLSARecord(rdata: bytes) { precondition(record.data.count == bytes.count - 3) }
     _ = AuthorityAuthorizationRecord(rdata: bytes)
