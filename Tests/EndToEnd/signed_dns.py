@@ -61,6 +61,7 @@ class SignedDNS:
         for name, records in names.items():
             lines += [f"{name}. MX {preference} {host}." for preference, host in records.get("MX", [])]
             lines += [f"{name}. {kind} {value}" for kind in ("A", "TLSA") for value in records.get(kind, [])]
+            lines += [f'{name}. TXT "{value}"' for value in records.get("TXT", [])]
         return "\n".join(lines) + "\n"
 
     def configuration(self):

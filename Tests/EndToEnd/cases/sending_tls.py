@@ -32,11 +32,12 @@ def signed_folder():
 class SignedWorld(World):
     """A world whose names are signed, but for those under `plain.zz`. `prepare` adds the others' servers."""
 
-    def __init__(self, start, dns, prepare, port=None):
+    def __init__(self, start, dns, prepare, port=None, options=()):
         def publish(world):
             prepare(world)
             dns.publish()
-        super().__init__(start, "--set", f"outbound.trust_anchors={dns.anchor}", dns=dns, port=port, prepare=publish)
+        super().__init__(
+            start, "--set", f"outbound.trust_anchors={dns.anchor}", *options, dns=dns, port=port, prepare=publish)
 
     def secure(self, host, *records):
         """TLSA records of a host, for the port that all have."""

@@ -9,11 +9,11 @@ import smtplib
 import time
 import unittest.mock
 
-from certificates import Authority
+from certificates import Authority, tlsa
 from harness import HOST, case, check, command, equal, message, packages, program
 from policies import Policies
 from cases.sending import World, report
-from cases.sending_tls import folder
+from cases.sending_tls import SignedWorld, folder, signed_folder
 from world import until
 
 
@@ -179,3 +179,44 @@ def tls_reports(start):
         world.end()
         web.close()
         equal((len(web.posted), peers["reports"].count), (1, len(WANTED)), "reports, no second ones")
+
+
+@case("TLS reports: DANE: records that fit, do not, can't be used, and can't be had, each by its name", own_server=True)
+def dane_reports(start):
+    wanted = {"good": None, "wrong": "validation-failure", "unusable": "tlsa-invalid", "bogus": "dnssec-invalid"}
+    with signed_folder() as (path, dns):
+        authority = Authority(path)
+        web = Policies("127.0.0.1", authority.issue("web.zz"))
+        own = {name: authority.self_signed(f"mx.{name}.zz") for name in wanted}
+        peers = {}
+
+        def prepare(world):
+            records = {"good": tlsa(own["good"][0]), "wrong": "3 1 1 " + "ab" * 32, "unusable": "1 1 1 " + "ab" * 32,
+                       "bogus": "3 1 1 " + "ab" * 32}
+            for name in wanted:
+                peers[name] = world.peer(name, certificate=own[name])
+                world.secure(f"mx.{name}.zz", records[name])
+                dns.zone[f"_smtp._tls.{name}.zz"] = {"TXT": [f"v=TLSRPTv1; rua=https://web.zz:{web.port}/{name}"]}
+            dns.zone["web.zz"] = {"A": [web.address]}
+            dns.tampered.add("mx.bogus.zz")
+
+        world = SignedWorld(start, dns, prepare, options=("--set", f"outbound.authorities={authority.certificate}"))
+        world.send(*(f"a@{name}.zz" for name in wanted))
+        for name in wanted:
+            world.delivery(f"a@{name}.zz", "sent" if name in ("good", "unusable") else "deferred")
+        world.server.martlet("queue", "drop", "--all")
+        world.server.stop()
+        later(world.server, path)
+        until(lambda: len(web.posted) == len(wanted), "reports")
+        for url, _, octets in web.posted:
+            name = url.split("/")[-1]
+            (policy,) = json.loads(gzip.decompress(octets))["policies"]
+            equal((policy["policy"]["policy-type"], policy["policy"]["policy-domain"]), ("tlsa", f"mx.{name}.zz"), "policy")
+            equal([failure["result-type"] for failure in policy.get("failure-details", [])],
+                  [wanted[name]] if wanted[name] else [], f"failures of {name}")
+            equal(policy["summary"]["total-successful-session-count"], 0 if wanted[name] else 1, f"successes of {name}")
+            if name != "bogus":
+                (record,) = policy["policy"]["policy-string"]
+                check(re.fullmatch(r"[13] 1 1 [0-9a-f]{64}", record), "record", record)
+        world.end()
+        web.close()
