@@ -131,7 +131,8 @@ let package = Package(
       "MailServer",
       [
         "Bytes", "Cryptography", "Threads", "MessageFormat", "Networking", "MailStore", "MailTransfer", "Authentication",
-        "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", "DKIM", log, metrics,
+        "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTP", "SMTPClient", "DKIM", log,
+        metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),

@@ -78,9 +78,10 @@ package struct DateTime: Hashable, Sendable {
       \(offsetMinutes < 0 ? "-" : "+")\(padded(zone / 60, 2))\(padded(zone % 60, 2))
       """
   }
+}
 
-  private func padded(_ value: Int, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.count)) + digits
-  }
+/// Of a number that is not negative: with zeros in front.
+func padded(_ value: Int, _ width: Int) -> String {
+  let digits = String(value)
+  return String(repeating: "0", count: max(0, width - digits.count)) + digits
 }

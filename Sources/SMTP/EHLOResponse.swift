@@ -60,8 +60,14 @@ package struct EHLOResponse: Hashable, Sendable {
     return nil
   }
 
-  package var offersDeliverBy: Bool {
-    for case .deliverBy in extensions { return true }
+  /// The least time in seconds that the server promises to deliver in; nil where it does not offer DELIVERBY.
+  package var shortestDeliverBy: Int? {
+    for case .deliverBy(let minimum) in extensions { return minimum ?? 0 }
+    return nil
+  }
+
+  package var offersPriority: Bool {
+    for case .priority in extensions { return true }
     return false
   }
 
@@ -113,8 +119,10 @@ extension SMTPExtension {
     case "DSN": self = .dsn
     case "REQUIRETLS": self = .requireTLS
     case "DELIVERBY": self = .deliverBy(minimum: number(parameters.first))
-    case "MT-PRIORITY": self = .priority
-    case "FUTURERELEASE": self = .futureRelease(longest: number(parameters.first))
+    case "MT-PRIORITY": self = .priority(policy: parameters.first.map { $0.uppercased() })
+    case "FUTURERELEASE":
+      self = .futureRelease(longest: number(parameters.first), latest: parameters.dropFirst().first.map(String.init))
+    case "NO-SOLICITING": self = .noSoliciting
     default: return nil
     }
   }

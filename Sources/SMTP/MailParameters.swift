@@ -1,4 +1,5 @@
 import Bytes
+package import MessageFormat
 
 /// What the body may hold.  RFC 6152, RFC 3030 §3.
 package enum BodyType: String, Hashable, Sendable {
@@ -26,14 +27,17 @@ package struct MailParameters: Hashable, Sendable {
   package var returnedContent: ReturnedContent?
   /// ENVID, decoded.  RFC 3461 §4.4.
   package var envelopeID: [UInt8]?
-  // What we ask of other servers and do not offer ourselves, so that it is not understood in a command either.
   /// REQUIRETLS: rather not at all than where somebody could read it.  RFC 8689.
   package var requiresTLS = false
   package var deliverBy: DeliverBy?
   /// MT-PRIORITY, -9…9.  RFC 6710 §5.
   package var priority: Int?
-  /// HOLDFOR, seconds.  RFC 4865 §4.
+  /// HOLDFOR, seconds, 1…999999999.  RFC 4865 §4.
   package var holdFor: Int?
+  /// HOLDUNTIL. Never together with `holdFor`.
+  package var holdUntil: Timestamp?
+  /// SOLICIT: what kinds of advertising the sender says this is.  RFC 3865 §2.3.
+  package var solicitations: [String]?
 
   /// BY.  RFC 2852 §4.
   package struct DeliverBy: Hashable, Sendable {
@@ -62,21 +66,13 @@ package struct MailParameters: Hashable, Sendable {
   /// Reads back what `append(to:)` wrote.
   package init(written text: some Sequence<UInt8>) throws(SMTPSyntaxError) {
     var cursor = ByteCursor(Array(text))
-    try self.init(parsing: &cursor, extent: .written)
+    try self.init(parsing: &cursor)
   }
 
-  /// Which parameters are understood.
-  enum Extent {
-    /// Those of the extensions that are offered here.
-    case offered
-    /// Those that we use with other servers as well.
-    case written
-  }
-
-  init(parsing cursor: inout ByteCursor, extent: Extent = .offered) throws(SMTPSyntaxError) {
+  init(parsing cursor: inout ByteCursor) throws(SMTPSyntaxError) {
     var seen: Set<String> = []
     while let (keyword, value) = try parameter(&cursor, &seen) {
-      if extent == .written, try takeRequest(keyword, value) { continue }
+      if try takeRequest(keyword, value) { continue }
       switch keyword {
       case "SIZE":
         // 20 digits are allowed (RFC 1870 §3): what no integer holds is surely too big.
@@ -104,30 +100,6 @@ package struct MailParameters: Hashable, Sendable {
       default: throw .unknownParameter(keyword)
       }
     }
-  }
-}
-
-extension MailParameters {
-  /// What is asked of other servers. False for another keyword.
-  private mutating func takeRequest(_ keyword: String, _ value: ArraySlice<UInt8>?) throws(SMTPSyntaxError) -> Bool {
-    let text = value.map { String(decoding: $0, as: UTF8.self) }
-    switch keyword {
-    case "REQUIRETLS": requiresTLS = true
-    case "BY":
-      let parts = (text ?? "").split(separator: ";")
-      guard parts.count == 2, let seconds = Int(parts[0]),
-        let mode = DeliverBy.Mode(rawValue: String(parts[1].prefix(1)))
-      else { throw .invalidParameter(keyword) }
-      deliverBy = DeliverBy(seconds: seconds, mode: mode, isTraced: parts[1].hasSuffix("T"))
-    case "MT-PRIORITY":
-      guard let number = text.flatMap({ Int($0) }) else { throw .invalidParameter(keyword) }
-      priority = number
-    case "HOLDFOR":
-      guard let number = text.flatMap({ Int($0) }) else { throw .invalidParameter(keyword) }
-      holdFor = number
-    default: return false
-    }
-    return true
   }
 }
 

@@ -1,4 +1,5 @@
 import Bytes
+import MessageFormat
 
 extension MailParameters {
   /// Writes the parameters as they follow the path of MAIL, each with a space before it.
@@ -21,6 +22,8 @@ extension MailParameters {
     }
     if let priority { output.append(text: " MT-PRIORITY=\(min(max(priority, -9), 9))") }
     if let holdFor { output.append(text: " HOLDFOR=\(max(holdFor, 0))") }
+    if let holdUntil { output.append(text: " HOLDUNTIL=\(holdUntil.rfc3339)") }
+    if let solicitations { output.append(text: " SOLICIT=\(solicitations.joined(separator: ","))") }
   }
 }
 

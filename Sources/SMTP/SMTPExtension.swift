@@ -25,10 +25,12 @@ package enum SMTPExtension: Hashable, Sendable, CustomStringConvertible {
   case requireTLS
   /// RFC 2852: the least time in seconds that the server takes on.
   case deliverBy(minimum: Int?)
-  /// RFC 6710.
-  case priority
-  /// RFC 4865: the longest time in seconds that the server holds a message back.
-  case futureRelease(longest: Int?)
+  /// RFC 6710: the name of the policy by which it orders, where the server says one.
+  case priority(policy: String?)
+  /// RFC 4865: the longest time in seconds that the server holds a message back, and the last moment as it is written.
+  case futureRelease(longest: Int?, latest: String?)
+  /// RFC 3865: SOLICIT is understood.
+  case noSoliciting
 
   /// The line as it stands after `250-`.
   package var description: String {
@@ -47,8 +49,10 @@ package enum SMTPExtension: Hashable, Sendable, CustomStringConvertible {
     case .dsn: "DSN"
     case .requireTLS: "REQUIRETLS"
     case .deliverBy(let minimum): "DELIVERBY" + (minimum.map { " \($0)" } ?? "")
-    case .priority: "MT-PRIORITY"
-    case .futureRelease(let longest): "FUTURERELEASE" + (longest.map { " \($0)" } ?? "")
+    case .priority(let policy): "MT-PRIORITY" + (policy.map { " \($0)" } ?? "")
+    case .futureRelease(let longest, let latest):
+      "FUTURERELEASE" + (longest.map { " \($0)" } ?? "") + (latest.map { " \($0)" } ?? "")
+    case .noSoliciting: "NO-SOLICITING"
     }
   }
 }

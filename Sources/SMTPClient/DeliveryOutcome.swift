@@ -34,6 +34,9 @@ package struct DeliveryProblem: Hashable, Sendable, CustomStringConvertible {
     case utf8HeaderNotSupported
     /// RFC 8689 §4.2.1: the sender would rather not send at all.
     case requireTLSNotSupported
+    /// RFC 2852 §4.1.4: it would be late, and the sender would rather have it back.
+    case deliverByNotSupported
+    case tooLate
   }
 
   package var stage: DialogueStage
@@ -71,6 +74,11 @@ package struct DeliveryProblem: Hashable, Sendable, CustomStringConvertible {
   static let requireTLSNotSupported = Self(
     .mail, .requireTLSNotSupported, EnhancedStatus(5, 7, 30), triesNextHost: true)
 
+  /// Another host may be quicker.
+  static let deliverByNotSupported = Self(
+    .mail, .deliverByNotSupported, EnhancedStatus(5, 4, 7), triesNextHost: true)
+  static let tooLate = Self(.mail, .tooLate, EnhancedStatus(5, 4, 7))
+
   /// The other server's words, where there are any.
   package var reply: SMTPReply? {
     switch reason {
@@ -90,6 +98,8 @@ package struct DeliveryProblem: Hashable, Sendable, CustomStringConvertible {
     case .utf8AddressNotSupported: "the server takes only addresses in ASCII"
     case .utf8HeaderNotSupported: "the server takes only headers in ASCII"
     case .requireTLSNotSupported: "the server does not promise to pass the message on under TLS only"
+    case .deliverByNotSupported: "the server does not promise to deliver the message in the time that is left"
+    case .tooLate: "the time for it is over"
     }
   }
 }
@@ -103,4 +113,6 @@ package struct MessageResult: Sendable {
   /// The server sees to reports of success from here on (RFC 3461 §5.2.1); if not, and one is wanted, a `relayed`
   /// report is ours to send (§5.2.2).
   package var passedOnDSN: Bool
+  /// The same for a time of delivery (BY).  RFC 2852 §4.1.4.
+  package var passedOnDeliverBy: Bool
 }

@@ -9,12 +9,12 @@ package struct OutboundMessage: Sendable {
   /// Never empty.
   package var recipients: [OutboundRecipient]
   package var content: MessageContent
-  /// The same message in 7 bits, for a server without 8BITMIME, where somebody has made one.  RFC 6152 §3.
-  package var sevenBitContent: MessageContent?
+  /// Makes the same message in 7 bits, for a server without 8BITMIME; nil where that can't be done.  RFC 6152 §3.
+  package var sevenBitContent: (@Sendable () async throws -> MessageContent?)?
 
   package init(
     sender: ReversePath, parameters: MailParameters = MailParameters(), recipients: [OutboundRecipient],
-    content: MessageContent, sevenBitContent: MessageContent? = nil
+    content: MessageContent, sevenBitContent: (@Sendable () async throws -> MessageContent?)? = nil
   ) {
     self.sender = sender
     self.parameters = parameters

@@ -16,12 +16,13 @@ extension ClientSession {
     }
     return MessageResult(
       outcomes: decided.outcomes, failure: failure,
-      passedOnDSN: offered.contains(.dsn))
+      passedOnDSN: offered.contains(.dsn), passedOnDeliverBy: offered.shortestDeliverBy != nil)
   }
 
   private mutating func deliver(
     _ message: OutboundMessage, _ decided: inout DecidedRecipients
   ) async throws(HostFailure) {
+    let message = try await suited(message)
     let plan: TransactionPlan
     do throws(TransactionPlan.Refusal) {
       plan = try TransactionPlan(
@@ -47,6 +48,20 @@ extension ClientSession {
       waiting = try await transact(plan, group, &decided) + waiting
       if decided.isRefused { return }
     }
+  }
+
+  /// In a form that the server takes, if there is one.
+  private func suited(_ message: OutboundMessage) async throws(HostFailure) -> OutboundMessage {
+    guard TransactionPlan.needsConversion(message.content, offered), let convert = message.sevenBitContent else {
+      return message
+    }
+    var message = message
+    do {
+      if let converted = try await convert() { message.content = converted }
+    } catch {
+      throw HostFailure(.mail, .contentUnavailable("\(error)"))
+    }
+    return message
   }
 
   private mutating func reset() async throws(HostFailure) {

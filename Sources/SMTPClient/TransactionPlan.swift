@@ -14,13 +14,8 @@ struct TransactionPlan {
   init(
     _ message: OutboundMessage, offered: EHLOResponse, security: SessionSecurity, usesChunking: Bool
   ) throws(Refusal) {
-    var content = message.content
-    if Self.needsConversion(content, offered) {
-      guard let converted = message.sevenBitContent, !Self.needsConversion(converted, offered) else {
-        throw Refusal(problem: .conversionRequired)
-      }
-      content = converted
-    }
+    let content = message.content
+    if Self.needsConversion(content, offered) { throw Refusal(problem: .conversionRequired) }
     if let limit = offered.sizeLimit, content.size > limit { throw Refusal(problem: .tooBig(limit: limit)) }
     let needsUTF8 =
       content.hasUTF8Header || message.sender.address?.needsSMTPUTF8 == true
@@ -28,11 +23,20 @@ struct TransactionPlan {
     usesUTF8 = needsUTF8 && offered.contains(.smtpUTF8)
     if content.hasUTF8Header, !usesUTF8 { throw Refusal(problem: .utf8HeaderNotSupported) }
     // RFC 8689 §4.2.1: verified TLS, and the word of the server that it goes on like that.
-    if message.parameters.requiresTLS, !(security.isVerified && offered.contains(.requireTLS)) {
-      throw Refusal(problem: .requireTLSNotSupported)
-    }
-
     var parameters = message.parameters
+    if parameters.requiresTLS, !(security.isVerified && offered.contains(.requireTLS)) {
+      // RFC 8689 §5: a report goes on all the same.
+      guard message.sender == .null else { throw Refusal(problem: .requireTLSNotSupported) }
+      parameters.requiresTLS = false
+    }
+    if let request = parameters.deliverBy {
+      let shortest = offered.shortestDeliverBy
+      // RFC 2852 §4.1.4: what is to be in time or nowhere goes to nobody who does not promise it.
+      if request.mode == .return, request.seconds <= 0 || shortest.map({ request.seconds < $0 }) ?? true {
+        throw Refusal(problem: request.seconds <= 0 ? .tooLate : .deliverByNotSupported)
+      }
+      if shortest == nil { parameters.deliverBy = nil }
+    }
     parameters.size = offered.offersSize ? content.size : nil
     parameters.body = content.body == .sevenBit ? nil : content.body
     parameters.usesUTF8 = usesUTF8
@@ -42,9 +46,12 @@ struct TransactionPlan {
       parameters.envelopeID = nil
     }
     if offered.mechanisms.isEmpty { parameters.submitter = nil }
-    if !offered.offersDeliverBy { parameters.deliverBy = nil }
-    if !offered.contains(.priority) { parameters.priority = nil }
-    if !offered.offersFutureRelease { parameters.holdFor = nil }
+    if !offered.offersPriority { parameters.priority = nil }
+    if !offered.offersFutureRelease {
+      parameters.holdFor = nil
+      parameters.holdUntil = nil
+    }
+    if !offered.contains(.noSoliciting) { parameters.solicitations = nil }
     var mail = Array("MAIL FROM:<".utf8)
     if let address = message.sender.address {
       guard let address = usesUTF8 ? address : address.ascii else { throw Refusal(problem: .utf8AddressNotSupported) }
@@ -81,7 +88,7 @@ struct TransactionPlan {
     return command + [0x0D, 0x0A]
   }
 
-  private static func needsConversion(_ content: MessageContent, _ offered: EHLOResponse) -> Bool {
+  static func needsConversion(_ content: MessageContent, _ offered: EHLOResponse) -> Bool {
     switch content.body {
     case .sevenBit: false
     case .eightBit: !offered.contains(.eightBitMIME)

@@ -6,13 +6,12 @@ import SMTP
 extension SMTPSession {
   /// What EHLO and LHLO announce now: only what works here, and only what may be used at this moment.
   ///
-  /// DSN is among them where there is a queue to send reports from.
   var capabilities: [SMTPExtension] {
     var list: [SMTPExtension] = [
       .pipelining, .size(services.limits.messageSize), .eightBitMIME, .smtpUTF8, .enhancedStatusCodes, .chunking,
-      .binaryMIME, .limits(recipients: services.limits.recipients),
+      .binaryMIME, .noSoliciting, .limits(recipients: services.limits.recipients),
     ]
-    if services.outgoing != nil { list.append(.dsn) }
+    list += requestsTaken
     if canStartTLS { list.append(.startTLS) }
     let mechanisms = availableMechanisms
     if !mechanisms.isEmpty { list.append(.auth(mechanisms)) }

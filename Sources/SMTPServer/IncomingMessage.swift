@@ -105,11 +105,10 @@ struct IncomingMessage {
   }
 
   private mutating func beginSignature(_ bytes: [UInt8]) {
-    guard author != nil, let outgoing = services.outgoing, !transaction.recipients.allSatisfy(\.elsewhere.isEmpty),
-      let domain = SubmittedHeader.authorDomain(bytes)
+    guard author != nil, let outgoing = services.outgoing, !transaction.recipients.allSatisfy(\.elsewhere.isEmpty)
     else { return }
     let end = bytes.withUnsafeBytes { HeaderFields.headerEnd(in: $0) }
-    signature = outgoing.signature(for: domain, header: Array(bytes[..<end]))
+    signature = outgoing.signature(of: Array(bytes[..<end]))
     signature?.update(bytes[end...])
   }
 

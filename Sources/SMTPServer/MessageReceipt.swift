@@ -29,7 +29,7 @@ extension SMTPSession {
     }
     let now = DateTime(timestamp: services.clock.now(), offsetMinutes: 0)
     let plan = LocalDeliveryPlan(
-      recipients: transaction.recipients, from: transaction.sender.address,
+      recipients: transaction.recipientsNow, from: transaction.sender.address,
       received: received(transaction, greeting, now),
       enforcesQuota: role == .lmtp || transaction.recipients.count == 1)
     let failures = await take(
@@ -63,7 +63,8 @@ extension SMTPSession {
     let directory = services.store.directory
     return outgoing.messages(
       for: transaction.recipients, from: transaction.sender.address, account: account?.id, transaction.parameters,
-      received: received(transaction, greeting, now), signature: signature, isLocal: { directory.isLocal($0) })
+      received: received(transaction, greeting, now), signature: signature, release: transaction.release,
+      isLocal: { directory.isLocal($0) })
   }
 
   /// One commit for mailboxes and queue. Returns what went wrong for each recipient.

@@ -17,6 +17,10 @@ package struct SMTPLimits: Sendable {
   /// `Delivered-To` fields for the same recipient with a mailbox here. One or two are a message that was sent on by
   /// hand; of an address that leads to other servers, one is a loop.
   package var deliveriesToSameAddress = 5
+  /// How long a message may be held back.  RFC 4865 §3.
+  package var longestHold = Duration.seconds(30 * 86_400)
+  /// Seconds within which no delivery is promised (RFC 2852 §3): a server that has to be looked for takes a while.
+  package var shortestDeliverBy = 10
   /// Errors in a session before it ends: address harvesting, and clients that do not listen.
   package var errors = 20
   /// Commands in a row that bring no message nearer: a connection held open for nothing.

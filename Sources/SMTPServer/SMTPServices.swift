@@ -39,6 +39,8 @@ package struct SMTPServices: Sendable {
   package var clock: WallClock
   package var logger: Logger
   package var limits: SMTPLimits
+  /// SOLICIT keywords of messages that are not taken, in lower case.  RFC 3865.
+  package var refusedSolicitations: Set<String> = []
   /// Plaintext AUTH without TLS (only `dev` on loopback).
   package var allowsPlaintextAuthentication: Bool
   /// `dev`: submission accepts any sender and loops everything back to local accounts.
@@ -64,5 +66,11 @@ package struct SMTPServices: Sendable {
     self.limits = limits
     self.allowsPlaintextAuthentication = allowsPlaintextAuthentication
     self.acceptsAnySender = acceptsAnySender
+  }
+
+  /// RFC 3865 §2.1: a refused class takes what is below it along.
+  func refusesSolicitation(_ keyword: String) -> Bool {
+    let keyword = keyword.lowercased()
+    return refusedSolicitations.contains { keyword == $0 || keyword.hasPrefix($0 + ":") }
   }
 }

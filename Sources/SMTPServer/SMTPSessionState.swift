@@ -33,8 +33,20 @@ struct MailTransaction {
   let sender: ReversePath
   let parameters: MailParameters
   let started: Timestamp
+  /// Nobody gets the message before this.
+  let release: Timestamp?
   var recipients: [AcceptedRecipient] = []
   /// RCPT commands, whatever they were answered.
   var recipientsAsked = 0
   var sent = SentRecipients()
+
+  /// As they are to have the message at once: of one that is held back nobody here.
+  var recipientsNow: [AcceptedRecipient] {
+    guard release != nil else { return recipients }
+    return recipients.map { recipient in
+      var recipient = recipient
+      recipient.accounts = []
+      return recipient
+    }
+  }
 }

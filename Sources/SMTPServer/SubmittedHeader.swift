@@ -91,16 +91,6 @@ struct SubmittedHeader {
     throw .notAReport
   }
 
-  /// Of the first author: whose keys sign.
-  static func authorDomain(_ message: [UInt8]) -> Domain? {
-    guard let from = HeaderFields.first("From", in: message) else { return nil }
-    let field = Array("From: ".utf8) + from + [0x0D, 0x0A]
-    let authors = field.withUnsafeBytes { MessageStructure(parsing: $0) }.envelope.from
-    return authors.lazy.compactMap { author in
-      author.host.flatMap { String(validating: $0, as: UTF8.self) }.flatMap { Domain($0) }
-    }.first
-  }
-
   private var fallbackAddress: String {
     sender.address?.description ?? services.store.directory.account(author.id)?.address.description ?? author.name
   }

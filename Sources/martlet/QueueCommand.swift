@@ -72,7 +72,7 @@ struct QueueCommand: ParsableCommand {
   }
 
   struct Release: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Let go what is held.")
+    static let configuration = CommandConfiguration(abstract: "Let go what is held, and what its sender holds back.")
     @OptionGroup var selection: Selection
     @OptionGroup var options: AdministrativeOptions
     func run() async throws { try await options.perform(.changeQueue(.release, selection.filter.text())) }
@@ -90,7 +90,8 @@ func lines(of list: QueueList) -> [String] {
   var lines: [String] = []
   for message in list.messages {
     let sender = message.sender.isEmpty ? "<>" : message.sender
-    lines.append("\(message.id)  \(message.created)  \(roundedSize(Int64(message.size)))  \(sender)")
+    lines.append("\(message.id)  \(message.created)  \(roundedSize(Int64(message.size)))  \(sender)"
+      + (message.heldUntil.map { "  held back until \($0)" } ?? ""))
     lines += message.recipients.map { "    \(line($0))" }
   }
   if list.isCutOff { lines.append("… and more: see --limit, --from and --to") }
@@ -103,7 +104,9 @@ private func details(of message: QueuedMessageSummary) -> [String] {
   [
     "queue ID  \(message.id)", "from      \(message.sender.isEmpty ? "<>" : message.sender)",
   ] + (message.user.map { ["account   \($0)"] } ?? []) + [
-    "size      \(message.size) octets", "accepted  \(message.created)", "given up  \(message.expires)",
+    "size      \(message.size) octets", "accepted  \(message.created)",
+  ] + (message.heldUntil.map { ["held back \($0)"] } ?? []) + [
+    "given up  \(message.expires)",
   ] + message.recipients.map { "to        \(line($0))" }
 }
 

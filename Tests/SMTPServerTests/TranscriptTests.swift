@@ -10,14 +10,19 @@ import Testing
 /// Every dialogue of `Transcripts`. Connections are to port 25 unless a transcript says `as submission` or `as lmtp`.
 ///
 /// Set-up of this target: `given limit NAME NUMBER`, `given any sender is accepted`, `given unknown recipients are
-/// made`, `given mail goes to other servers`. Actions: `do 2 messages are queued`, `do alice has 2 messages`,
-/// `do alice's message 1 contains TEXT` (`\r\n` for line ends), `… lacks TEXT`.
+/// made`, `given mail goes to other servers`, `given solicitations KEYWORD` (are refused). Actions: `do 2 messages are
+/// queued`, `do 2 recipients wait for 3600 seconds`, `do alice has 2 messages`, `do alice's message 1 contains TEXT`
+/// (`\r\n` for line ends), `… lacks TEXT`.
 private let suite = TranscriptSuite(
   beside: #filePath, fileExtension: "smtp",
   given: { phrase, _, world in
     let words = phrase.split(separator: " ").map(String.init)
     if words.count == 3, words[0] == "limit" {
       world[setting: words[1]] = words[2]
+      return .done
+    }
+    if words.count == 2, words[0] == "solicitations" {
+      world[setting: "solicitations"] = words[1].lowercased()
       return .done
     }
     switch phrase {
@@ -42,7 +47,7 @@ private let suite = TranscriptSuite(
     if let delay = world[setting: "greetDelay"].flatMap({ Int($0) }) { limits.greetDelay = .seconds(delay) }
     guard let authenticator = try? world.authenticator() else { return }
     let tls = try? world.tls()
-    let services = SMTPServices(
+    var services = SMTPServices(
       store: world.store, authenticator: authenticator,
       router: Router(
         store: world.store, hostname: Domain(TranscriptWorld.hostname)!,
@@ -52,6 +57,7 @@ private let suite = TranscriptSuite(
         ? nil : OutgoingMail(schedule: RetrySchedule(), rewriting: nil, keys: nil, clock: world.clock.wallClock),
       limits: limits, allowsPlaintextAuthentication: world.allowsPlaintextAuthentication,
       acceptsAnySender: world[setting: "any sender"] != nil)
+    if let keyword = world[setting: "solicitations"] { services.refusedSolicitations = [keyword] }
     var session = SMTPSession(
       connection: connection, role: SMTPRole(rawValue: request.role) ?? .exchange, services: services)
     await session.run()
@@ -70,6 +76,13 @@ private func look(_ action: String, _ world: TranscriptWorld) async throws -> Bo
   if let match = action.wholeMatch(of: #/(\d+) messages? (?:is|are) queued/#) {
     let count = try await world.store.queueSummary().messages
     guard Int64(match.1) == count else { throw GivenError("\(count) messages are queued") }
+    return true
+  }
+  if let match = action.wholeMatch(of: #/(\d+) recipients wait for (\d+) seconds/#) {
+    let now = world.clock.now
+    let recipients = try await world.store.queuedMessages(QueueFilter(), limit: 100).flatMap(\.recipients)
+    let waits = recipients.map { ($0.nextAttempt.microseconds - now.microseconds) / 1_000_000 }
+    guard waits == Array(repeating: Int64(match.2)!, count: Int(match.1)!) else { throw GivenError("\(waits)") }
     return true
   }
   guard let match = action.wholeMatch(of: #/(\S+)'s message (\d+) (contains|lacks) (.+)/#) else { return false }

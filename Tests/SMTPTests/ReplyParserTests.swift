@@ -77,9 +77,9 @@ private let ehloCases: [(lines: [String], extensions: [SMTPExtension])] = [
   (["mx.test", "LIMITS RCPTMAX=x"], [.limits(recipients: nil)]),
   (["mx.test", "DELIVERBY", "DSN", "REQUIRETLS"], [.deliverBy(minimum: nil), .dsn, .requireTLS]),
   (["mx.test", "DELIVERBY 240", "FUTURERELEASE 100 2026-01-01T00:00:00Z"],
-   [.deliverBy(minimum: 240), .futureRelease(longest: 100)]),
+   [.deliverBy(minimum: 240), .futureRelease(longest: 100, latest: "2026-01-01T00:00:00Z")]),
   (["mx.test", "", "  ", "XCLIENT NAME", "STARTTLS ", "CHUNKING\t", "SMTPUTF8", "BINARYMIME", "MT-PRIORITY MIXER"],
-   [.startTLS, .chunking, .smtpUTF8, .binaryMIME, .priority]),
+   [.startTLS, .chunking, .smtpUTF8, .binaryMIME, .priority(policy: "MIXER")]),
 ]
 
 @Suite struct EHLOResponseTests {
@@ -93,8 +93,8 @@ private let ehloCases: [(lines: [String], extensions: [SMTPExtension])] = [
   @Test func whatAServerAnnouncesIsReadBack() {
     let all: [SMTPExtension] = [
       .pipelining, .size(5), .eightBitMIME, .smtpUTF8, .enhancedStatusCodes, .chunking, .binaryMIME, .startTLS,
-      .auth(["PLAIN"]), .limits(recipients: 4), .dsn, .requireTLS, .deliverBy(minimum: 4), .priority,
-      .futureRelease(longest: 9),
+      .auth(["PLAIN"]), .limits(recipients: 4), .dsn, .requireTLS, .deliverBy(minimum: 4), .priority(policy: "MIXER"),
+      .futureRelease(longest: 9, latest: nil), .noSoliciting,
     ]
     #expect(EHLOResponse(SMTPReply(250, nil, ["mx.test"] + all.map(\.description))).extensions == all)
   }

@@ -84,6 +84,42 @@ private let commandCases: [CommandCase] = [
       $0.returnedContent = .headers
       $0.envelopeID = Array("QQ+1".utf8)
     }),
+  // What is asked for beyond taking the message
+  ok("MAIL FROM:<> REQUIRETLS", mail("") { $0.requiresTLS = true }),
+  ok("MAIL FROM:<> BY=120;R", mail("") { $0.deliverBy = .init(seconds: 120, mode: .return) }),
+  ok("MAIL FROM:<> by=-5;nt", mail("") { $0.deliverBy = .init(seconds: -5, mode: .notify, isTraced: true) }),
+  ok(
+    "MAIL FROM:<> BY=+999999999;RT",
+    mail("") { $0.deliverBy = .init(seconds: 999_999_999, mode: .return, isTraced: true) }),
+  ok("MAIL FROM:<> MT-PRIORITY=-9", mail("") { $0.priority = -9 }),
+  ok("MAIL FROM:<> MT-PRIORITY=4", mail("") { $0.priority = 4 }),
+  ok("MAIL FROM:<> HOLDFOR=3600", mail("") { $0.holdFor = 3_600 }),
+  ok(
+    "MAIL FROM:<> HOLDUNTIL=2026-01-15T14:00:00+02:00",
+    mail("") { $0.holdUntil = Timestamp(seconds: 1_768_478_400) }),
+  ok("MAIL FROM:<> HOLDUNTIL=2026-01-15T12:00:00.5Z", mail("") { $0.holdUntil = Timestamp(seconds: 1_768_478_400) }),
+  ok(
+    "MAIL FROM:<> SOLICIT=org.example:ADV:ADLT,net.example:ADV",
+    mail("") { $0.solicitations = ["org.example:ADV:ADLT", "net.example:ADV"] }),
+  bad("MAIL FROM:<> REQUIRETLS=1", .invalidParameter("REQUIRETLS")),
+  bad("MAIL FROM:<> BY=0;R", .invalidParameter("BY")), bad("MAIL FROM:<> BY=-1;R", .invalidParameter("BY")),
+  bad("MAIL FROM:<> BY=9999999999;N", .invalidParameter("BY")), bad("MAIL FROM:<> BY=5;X", .invalidParameter("BY")),
+  bad("MAIL FROM:<> BY=5;NTT", .invalidParameter("BY")), bad("MAIL FROM:<> BY=5", .invalidParameter("BY")),
+  bad("MAIL FROM:<> BY=;N", .invalidParameter("BY")), bad("MAIL FROM:<> BY", .invalidParameter("BY")),
+  bad("MAIL FROM:<> MT-PRIORITY=10", .invalidParameter("MT-PRIORITY")),
+  bad("MAIL FROM:<> MT-PRIORITY=-10", .invalidParameter("MT-PRIORITY")),
+  bad("MAIL FROM:<> MT-PRIORITY=", .invalidParameter("MT-PRIORITY")),
+  bad("MAIL FROM:<> HOLDFOR=0", .invalidParameter("HOLDFOR")),
+  bad("MAIL FROM:<> HOLDFOR=-1", .invalidParameter("HOLDFOR")),
+  bad("MAIL FROM:<> HOLDFOR=1000000000", .invalidParameter("HOLDFOR")),
+  bad("MAIL FROM:<> HOLDUNTIL=tomorrow", .invalidParameter("HOLDUNTIL")),
+  bad("MAIL FROM:<> HOLDUNTIL=2026-02-30T12:00:00Z", .invalidParameter("HOLDUNTIL")),
+  bad("MAIL FROM:<> HOLDUNTIL=2026-01-15T12:00:00", .invalidParameter("HOLDUNTIL")),
+  bad("MAIL FROM:<> HOLDFOR=5 HOLDUNTIL=2026-01-15T12:00:00Z", .invalidParameter("HOLDUNTIL")),
+  bad("MAIL FROM:<> HOLDUNTIL=2026-01-15T12:00:00Z HOLDFOR=5", .invalidParameter("HOLDFOR")),
+  bad("MAIL FROM:<> SOLICIT=", .invalidParameter("SOLICIT")),
+  bad("MAIL FROM:<> SOLICIT=a,,b", .invalidParameter("SOLICIT")),
+  bad("MAIL FROM:<> SOLICIT=" + String(repeating: "a", count: 1_001), .invalidParameter("SOLICIT")),
   lenient("MAIL FROM:a@b.example", mail("a@b.example")),
   lenient("MAIL FROM: a@b.example SIZE=5", mail("a@b.example") { $0.size = 5 }),
   bad("MAIL FROM:a@b.example", .missingBrackets(.reverse)),
@@ -132,6 +168,13 @@ private let commandCases: [CommandCase] = [
       try SMTPCommand(parsing: Array(row.line.utf8), paths: row.paths)
     }
     #expect(result == row.expected)
+  }
+
+  @Test(arguments: commandCases) func `parameters of MAIL are read back as they are written`(_ row: CommandCase) throws {
+    guard case .success(.mail(_, let parameters)) = row.expected else { return }
+    var written: [UInt8] = []
+    parameters.append(to: &written)
+    #expect(try MailParameters(written: written) == parameters)
   }
 
   @Test func `the original recipient is kept decoded`() throws {

@@ -39,12 +39,15 @@ package struct DeliveryReporter: Sendable {
   func warn(_ delivery: QueuedDelivery) async throws(StoreError) {
     var progress = QueueProgress()
     progress.warned = [delivery.message.id]
+    // RFC 2852 §4.1.1: it was the sender who named the time, so only NOTIFY=NEVER keeps it quiet.
+    let isLate = delivery.message.mailParameters.deliverBy?.mode == .notify
     try await send(delivery, progress) { recipient in
-      guard recipient.wants(.delayed) else { return nil }
+      guard isLate ? recipient.notify != .never : recipient.wants(.delayed) else { return nil }
       var note =
         DeliveryNote(decoding: recipient.result)
         ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "its server could not be reached so far")
       note.action = .delayed
+      if isLate { note.status = EnhancedStatus(4, 4, 7) }
       return note
     }
   }
@@ -73,6 +76,8 @@ package struct DeliveryReporter: Sendable {
     letter.tail = content.tail
     if content.isEightBit { letter.parameters.body = .eightBit }
     letter.parameters.usesUTF8 = content.isUTF8
+    // RFC 8689 §5: what it tells of the message is worth as much care.
+    letter.parameters.requiresTLS = message.mailParameters.requiresTLS
     if try await !mail.send(letter, schedule, progress: progress) {
       logger.notice("report_undeliverable", metadata: ["to": "\(sender)", "queue_id": "\(message.id.rawValue)"])
       try await store.note(progress)
@@ -86,7 +91,11 @@ package struct DeliveryReporter: Sendable {
       beginning: beginning, size: message.content.size, isUTF8: parameters.usesUTF8,
       isEightBit: parameters.body != nil && parameters.body != .sevenBit)
     reported.envelopeID = parameters.envelopeID
-    reported.returnedContent = parameters.returnedContent
+    // RFC 8689 §5: the message itself does not go back over ways that nobody knows.
+    reported.returnedContent = parameters.requiresTLS ? .headers : parameters.returnedContent
+    reported.deliverBy = parameters.deliverBy.map {
+      DateTime(timestamp: message.created.advanced(by: .seconds($0.seconds)), offsetMinutes: 0)
+    }
     reported.arrived = DateTime(timestamp: message.created, offsetMinutes: 0)
     return reported
   }

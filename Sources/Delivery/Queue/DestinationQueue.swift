@@ -13,6 +13,7 @@ actor DestinationQueue {
   private let resting: RestingSessions
   private let schedule: RetrySchedule
   private let limits: QueueLimits
+  private let signature: HeaderSignature?
   private let clock: WallClock
   private let logger: Logger
 
@@ -28,7 +29,7 @@ actor DestinationQueue {
 
   init(
     _ destination: QueuedDestination, store: MailStore, transport: any MailTransport, resting: RestingSessions,
-    schedule: RetrySchedule, limits: QueueLimits, clock: WallClock, logger: Logger
+    schedule: RetrySchedule, limits: QueueLimits, signature: HeaderSignature?, clock: WallClock, logger: Logger
   ) {
     self.destination = destination
     self.store = store
@@ -36,6 +37,7 @@ actor DestinationQueue {
     self.resting = resting
     self.schedule = schedule
     self.limits = limits
+    self.signature = signature
     self.clock = clock
     self.logger = logger
   }
@@ -177,7 +179,10 @@ actor DestinationQueue {
       await noting?.value
       noting = Task { await self.note(attempt, of: delivery) }
       if held == nil { walk.restart() }
-      if unreachable != nil { break }
+      if unreachable != nil {
+        await deliverWithoutPolicies(over: walk)
+        break
+      }
       wakeDecision()
     }
     await noting?.value
@@ -203,6 +208,8 @@ actor DestinationQueue {
     var attempt: Attempt = [:]
     var remaining = delivery.recipients
     var staleSessions = 0
+    /// Why no host was had, when one last refused what another may do.
+    var failureBefore: DeliveryNote?
     while !remaining.isEmpty {
       if held == nil {
         held = await walk.next()
@@ -210,9 +217,22 @@ actor DestinationQueue {
       }
       guard var current = held else {
         if Task.isCancelled { break }
+        if let way = walk.withoutPolicies(), await forgoesPolicies(delivery.message) {
+          var rest = delivery
+          rest.recipients = remaining
+          return attempt.merging(await attemptWithoutPolicies(rest, over: way).attempt) { $1 }
+        }
         // Nobody left to ask. What a host has said of a recipient counts more than that the next is not there.
         let note = walk.lastFailure ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host answers")
-        for recipient in remaining where attempt[recipient.position] == nil {
+        for recipient in remaining {
+          if case (let refused?, true)? = attempt[recipient.position] {
+            // The host that was not had may do what the other did not.
+            let isFinal = walk.lastFailure == failureBefore || walk.lastFailure?.action != .delayed
+            if !isFinal { attempt[recipient.position] = (note, false) }
+            log(delivery, recipient, nil, isFinal ? "bounced" : "deferred", refused.explanation ?? "")
+            continue
+          }
+          guard attempt[recipient.position] == nil else { continue }
           let isFinal = note.status.category == 5
           attempt[recipient.position] = (note, isFinal)
           log(
@@ -235,7 +255,11 @@ actor DestinationQueue {
         switch outcome {
         case .delivered(let reply):
           log(delivery, recipient, current, "sent", "\(reply)")
-          attempt[recipient.position] = (relayed(recipient, reply, current, result.passedOnDSN), true)
+          attempt[recipient.position] = (relayed(delivery.message, recipient, reply, current, result), true)
+        case .permanent(let problem) where problem.triesNextHost:
+          failureBefore = walk.lastFailure
+          attempt[recipient.position] = (DeliveryNote(.failed, problem, host: current.host), true)
+          unserved.append(recipient)
         case .permanent(let problem):
           log(delivery, recipient, current, "bounced", "\(problem)")
           attempt[recipient.position] = (DeliveryNote(.failed, problem, host: current.host), true)
@@ -254,9 +278,50 @@ actor DestinationQueue {
     return attempt
   }
 
+  // MARK: TLS-Required: No
+
+  private func forgoesPolicies(_ message: QueuedMessage) async -> Bool {
+    // RFC 8689 §4.1: REQUIRETLS comes before the field.
+    guard !message.mailParameters.requiresTLS,
+      let beginning = try? await store.read(
+        message.content, range: 0..<min(message.content.size, ReportedMessage.longestHeader))
+    else { return false }
+    return TLSRequiredField.isNo(in: beginning)
+  }
+
+  /// The session is for this message alone, and says nothing of whether the others could be sent.
+  private func attemptWithoutPolicies(
+    _ delivery: QueuedDelivery, over way: any HostWalk
+  ) async -> (attempt: Attempt, hasReached: Bool) {
+    let before = hasReached
+    defer { hasReached = before }
+    var walk = way
+    var held: OpenSession?
+    let attempt = await attempt(delivery, &held, &walk)
+    await held?.quit()
+    return (attempt, hasReached)
+  }
+
+  /// The others have to wait: of the messages at hand, those whose senders would rather have them arrive.
+  private func deliverWithoutPolicies(over walk: any HostWalk) async {
+    guard let way = walk.withoutPolicies() else { return }
+    let note = unreachable
+    defer { unreachable = note }
+    while !waiting.isEmpty, !Task.isCancelled {
+      let delivery = waiting.removeFirst()
+      guard await forgoesPolicies(delivery.message) else { continue }
+      let (attempt, hasReached) = await attemptWithoutPolicies(delivery, over: way)
+      await self.note(attempt, of: delivery)
+      if !hasReached { break }
+    }
+  }
+
   private func message(_ message: QueuedMessage, _ recipients: [QueuedRecipient]) -> OutboundMessage {
-    let parameters = message.mailParameters
-    let (store, content) = (store, message.content)
+    var parameters = message.mailParameters
+    // It was for us to hold it back.
+    parameters.holdUntil = nil
+    parameters.deliverBy = parameters.deliverBy?.remaining(at: clock.now(), since: message.created)
+    let (store, content, signature, usesUTF8) = (store, message.content, signature, parameters.usesUTF8)
     return OutboundMessage(
       sender: message.sender.map { .mailbox($0) } ?? .null, parameters: parameters,
       recipients: recipients.map {
@@ -264,14 +329,23 @@ actor DestinationQueue {
       },
       content: MessageContent(
         size: content.size, body: parameters.body ?? .sevenBit, hasUTF8Header: parameters.usesUTF8,
-        read: { range in try await store.read(content, range: range) }))
+        read: { range in try await store.read(content, range: range) }),
+      sevenBitContent: {
+        try await SevenBitContent.make(of: content, in: store, hasUTF8Header: usesUTF8, signature: signature)
+      })
   }
 
-  /// A report that it was handed to somebody who sends none.  RFC 3461 §5.2.2.
+  /// A report that it was handed to somebody who sends none (RFC 3461 §5.2.2), or knows nothing of its time, or that each
+  /// step is to be told of (RFC 2852 §4.1.4).
   private func relayed(
-    _ recipient: QueuedRecipient, _ reply: SMTPReply, _ open: OpenSession, _ passedOnDSN: Bool
+    _ message: QueuedMessage, _ recipient: QueuedRecipient, _ reply: SMTPReply, _ open: OpenSession,
+    _ result: MessageResult
   ) -> DeliveryNote? {
-    guard !passedOnDSN, recipient.notify?.contains(.success) == true else { return nil }
+    guard recipient.notify != .never else { return nil }
+    let request = message.mailParameters.deliverBy
+    let isOutOfTime = request?.mode == .notify && !result.passedOnDeliverBy
+    let isAskedFor = !result.passedOnDSN && recipient.notify?.contains(.success) == true
+    guard isOutOfTime || isAskedFor || request?.isTraced == true else { return nil }
     return DeliveryNote(.relayed, EnhancedStatus(2, 0, 0), host: open.host, reply: "\(reply)")
   }
 
@@ -306,7 +380,8 @@ actor DestinationQueue {
     guard isFinal else {
       return .retry(at: now.advanced(by: pause(after: recipient.attempts + 1)), result: note.encoded)
     }
-    guard message.sender != nil, recipient.wants(note.action) else { return .done }
+    // `relayed` notes are only made where they are wanted.
+    guard message.sender != nil, note.action == .relayed || recipient.wants(note.action) else { return .done }
     return .report(at: now.advanced(by: QueueRunner.reportDelay), result: note.encoded)
   }
 

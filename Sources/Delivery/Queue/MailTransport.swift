@@ -30,6 +30,12 @@ package protocol HostWalk: Sendable {
   var lastFailure: DeliveryNote? { get }
   /// From the first host again.
   mutating func restart()
+  /// The same hosts from the first, without what policies of the destination ask of TLS; nil where none was met.
+  func withoutPolicies() -> (any HostWalk)?
+}
+
+extension HostWalk {
+  package func withoutPolicies() -> (any HostWalk)? { nil }
 }
 
 /// A session that is ready for a message.

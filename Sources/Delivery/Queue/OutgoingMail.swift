@@ -22,32 +22,51 @@ package struct OutgoingMail: Sendable {
 
   /// Begins to sign what an account sends; nil where its author's domain has no key that signs.
   /// - Parameter header: as it will be sent, to the end of the header.
-  package func signature(for author: Domain, header: [UInt8]) -> RunningSignature? {
-    RunningSignature(header: header, keys: keys?.identifiers(for: author) ?? [], now: clock.now())
+  package func signature(of header: [UInt8]) -> RunningSignature? {
+    guard let author = Self.authorDomain(header) else { return nil }
+    return RunningSignature(header: header, keys: keys?.identifiers(for: author) ?? [], now: clock.now())
+  }
+
+  /// The same for what has to be rewritten, be it an account's or the server's own.
+  package func newSignature(of header: [UInt8]) -> RunningSignature? {
+    guard let author = Self.authorDomain(header) else { return nil }
+    return RunningSignature(header: header, keys: keys?.identifiers(covering: author) ?? [], now: clock.now())
+  }
+
+  /// Of the first author: whose keys sign.
+  private static func authorDomain(_ header: [UInt8]) -> Domain? {
+    guard let from = HeaderFields.first("From", in: header) else { return nil }
+    let field = Array("From: ".utf8) + from + [0x0D, 0x0A]
+    let authors = field.withUnsafeBytes { MessageStructure(parsing: $0) }.envelope.from
+    return authors.lazy.compactMap { author in
+      author.host.flatMap { String(validating: $0, as: UTF8.self) }.flatMap { Domain($0) }
+    }.first
   }
 
   /// One message for those whom the client has named itself, and one for each alias that leads on, with the mark by which
-  /// a circle is known (`Delivered-To`).
+  /// a circle is known (`Delivered-To`). Where the message is held back, one for those who have mailboxes here too.
   /// - Parameters:
   ///   - account: who submits it; nil for mail that comes from elsewhere.
   ///   - signature: DKIM-Signature fields, or nothing.
+  ///   - release: nobody gets it before; nil for now.
   ///   - isLocal: whether a domain is ours.
   package func messages(
     for recipients: [AcceptedRecipient], from sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters,
-    received: ReceivedField, signature: [UInt8], isLocal: (Domain) -> Bool
+    received: ReceivedField, signature: [UInt8], release: Timestamp?, isLocal: (Domain) -> Bool
   ) -> [NewQueuedMessage] {
     var received = received
     // RFC 5321 §7.2: naming one of several would tell the others of it.
     received.recipient = recipients.count == 1 ? recipients[0].address : nil
     let trace = received.encoded() + signature
     let now = clock.now()
+    let times = QueueTimes(parameters, schedule, now: now, release: release)
     var messages: [NewQueuedMessage] = []
     let direct = recipients.filter(\.isDirect)
     if !direct.isEmpty {
       messages.append(
         NewQueuedMessage(
           sender: sender, account: account, parameters, prefix: trace,
-          recipients: direct.map { ($0.address, $0.parameters) }, schedule, now: now))
+          recipients: direct.map { ($0.address, $0.parameters) }, times))
     }
     for recipient in recipients where !recipient.isDirect && !recipient.elsewhere.isEmpty {
       var prefix: [UInt8] = []
@@ -59,7 +78,16 @@ package struct OutgoingMail: Sendable {
       messages.append(
         NewQueuedMessage(
           sender: forwarded, account: account, parameters, prefix: prefix + trace,
-          recipients: recipient.elsewhere.map { ($0, recipient.parameters) }, schedule, now: now))
+          recipients: recipient.elsewhere.map { ($0, recipient.parameters) }, times))
+    }
+    if release != nil {
+      let held = recipients.filter { !$0.accounts.isEmpty }
+      guard !held.isEmpty else { return messages }
+      var message = NewQueuedMessage(
+        sender: sender, account: account, parameters, prefix: received.encoded(),
+        recipients: held.map { ($0.address, $0.parameters) }, times)
+      for index in message.recipients.indices { message.recipients[index].destination = HeldMail.destination }
+      return messages + [message]
     }
     if let report = reportOfDelivery(to: recipients, from: sender, parameters, prefix: trace, now) {
       messages.append(report)
@@ -76,7 +104,8 @@ package struct OutgoingMail: Sendable {
     guard sender != nil, !delivered.isEmpty else { return nil }
     var message = NewQueuedMessage(
       sender: sender, account: nil, parameters, prefix: prefix,
-      recipients: delivered.map { ($0.address, $0.parameters) }, schedule, now: now)
+      recipients: delivered.map { ($0.address, $0.parameters) },
+      QueueTimes(MailParameters(), schedule, now: now, release: nil))
     let note = DeliveryNote(.delivered, EnhancedStatus(2, 1, 5)).encoded
     for index in message.recipients.indices { message.recipients[index].result = note }
     return message
@@ -87,17 +116,19 @@ extension NewQueuedMessage {
   init(
     sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters, prefix: [UInt8],
     recipients: [(EmailAddress, RecipientParameters?)], assurance: QueueDestination.Assurance = .policy,
-    _ schedule: RetrySchedule, now: Timestamp
+    _ times: QueueTimes
   ) {
     var parameters = parameters
     // Of the octets as they came in.
     parameters.size = nil
+    parameters.holdFor = nil
+    parameters.holdUntil = times.release
+    parameters.deliverBy = times.deliverBy
     var mail: [UInt8] = []
     parameters.append(to: &mail)
     self.init(
       sender: sender, account: account, parameters: String(decoding: mail, as: UTF8.self), prefix: prefix,
-      notBefore: now, expires: now.advanced(by: schedule.givesUpAfter),
-      warns: schedule.warnsAfter.map { now.advanced(by: $0) },
+      notBefore: times.notBefore, expires: times.expires, warns: times.warns, priority: parameters.priority ?? 0,
       recipients: recipients.map { address, parameters in
         var rcpt: [UInt8] = []
         parameters?.append(to: &rcpt, isUTF8: true)

@@ -73,7 +73,8 @@ package struct OwnMail: Sendable {
       queued.append(
         NewQueuedMessage(
           sender: nil, account: nil, letter.parameters, prefix: signature?.finish() ?? [],
-          recipients: elsewhere.map { ($0, nil) }, assurance: letter.assurance, schedule, now: now))
+          recipients: elsewhere.map { ($0, nil) }, assurance: letter.assurance,
+          QueueTimes(letter.parameters, schedule, now: now, release: nil)))
     }
     _ = try await store.deliver(
       body, to: plan.deliveries, queued: queued, internalDate: DateTime(timestamp: now, offsetMinutes: 0),

@@ -10,10 +10,12 @@ package actor QueueRunner {
   static let reportDelay = Duration.seconds(60)
 
   private let store: MailStore
+  private let router: Router
   private let transport: any MailTransport
   private let reporter: DeliveryReporter
   private let schedule: RetrySchedule
   private let limits: QueueLimits
+  private let signature: HeaderSignature?
   private let clock: WallClock
   private let logger: Logger
 
@@ -34,15 +36,19 @@ package actor QueueRunner {
   private static let reportRetry = Duration.seconds(3_600)
   private static let sweepLimit = 100
 
+  /// - Parameter signature: signs anew what has to be rewritten for a server; nil: it then goes out unsigned.
   package init(
-    store: MailStore, transport: any MailTransport, reporter: DeliveryReporter, schedule: RetrySchedule = RetrySchedule(),
-    limits: QueueLimits = QueueLimits(), clock: WallClock, logger: Logger
+    store: MailStore, router: Router, transport: any MailTransport, reporter: DeliveryReporter,
+    schedule: RetrySchedule = RetrySchedule(), limits: QueueLimits = QueueLimits(), signature: HeaderSignature? = nil,
+    clock: WallClock, logger: Logger
   ) {
     self.store = store
+    self.router = router
     self.transport = transport
     self.reporter = reporter
     self.schedule = schedule
     self.limits = limits
+    self.signature = signature
     resting = RestingSessions(limits)
     self.clock = clock
     self.logger = logger
@@ -112,10 +118,16 @@ package actor QueueRunner {
       return
     }
     for destination in due {
-      let queue = DestinationQueue(
-        destination, store: store, transport: transport, resting: resting, schedule: schedule, limits: limits,
-        clock: clock, logger: logger)
-      let task = Task { await queue.run() }
+      let task: Task<Void, Never>
+      if destination.name == HeldMail.destination {
+        let held = HeldMail(store: store, router: router, schedule: schedule, clock: clock, logger: logger)
+        task = Task { await held.release() }
+      } else {
+        let queue = DestinationQueue(
+          destination, store: store, transport: transport, resting: resting, schedule: schedule, limits: limits,
+          signature: signature, clock: clock, logger: logger)
+        task = Task { await queue.run() }
+      }
       active[destination.name] = task
       if !reachable { activeUnreachable.insert(destination.name) }
       group.addTask {

@@ -1,12 +1,15 @@
 import Logging
-import MailStore
-import MessageFormat
+package import MailStore
+package import MessageFormat
 import SMTP
 
 // What of the queue the store keeps and does not read.
 
 extension QueuedMessage {
   var mailParameters: MailParameters { (try? MailParameters(written: parameters.utf8)) ?? MailParameters() }
+
+  /// Until when its sender wants it held back.  RFC 4865.
+  package var heldUntil: Timestamp? { mailParameters.holdUntil }
 }
 
 extension QueuedRecipient {

@@ -86,6 +86,8 @@ package struct DeliveryReport: Sendable {
     }
     // RFC 3834 §5: nobody's vacation answers it.
     line("Auto-Submitted: auto-replied")
+    // RFC 8689 §4.3: who would rather have the message arrive would rather have its report, too.
+    if message.forgoesTLS { line("TLS-Required: No") }
     line("MIME-Version: 1.0")
     line("Content-Type: multipart/report; report-type=delivery-status;")
     line("\tboundary=\"\(boundary)\"")

@@ -13,6 +13,7 @@ struct DeliveryStatus {
     if let envelopeID = report.message.envelopeID { field("Original-Envelope-Id", envelopeID, &output) }
     field("Reporting-MTA", "dns; \(report.hostname)", &output)
     if let arrived = report.message.arrived { field("Arrival-Date", arrived.rfc5322, &output) }
+    if let deliverBy = report.message.deliverBy { field("Deliver-By-Date", deliverBy.rfc5322, &output) }
     for recipient in report.recipients {
       output += [0x0D, 0x0A]
       append(recipient, &output)

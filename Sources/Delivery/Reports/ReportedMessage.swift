@@ -10,6 +10,8 @@ package struct ReportedMessage: Sendable {
   package var returnedContent: ReturnedContent?
   /// When we took it over.
   package var arrived: DateTime?
+  /// The time that BY names.  RFC 2852 §5.
+  package var deliverBy: DateTime?
   /// Octets, header included.
   package var size: Int
   /// It came with SMTPUTF8, so the report may be written in UTF-8 too.  RFC 6533.
@@ -32,6 +34,9 @@ package struct ReportedMessage: Sendable {
     self.isUTF8 = isUTF8
     self.isEightBit = isEightBit || header.contains { $0 >= 0x80 }
   }
+
+  /// Its header says that policies about TLS need not be kept for it.
+  var forgoesTLS: Bool { TLSRequiredField.isNo(in: header) }
 
   /// `<…>` of the Message-ID field, where it is one that can be repeated in a field of ours.
   var messageID: String? {

@@ -34,6 +34,13 @@ package struct HostSecurity: Sendable {
     self.shortcoming = shortcoming
   }
 
+  /// Of a host at which nobody looks for policies.
+  static func unasked(_ host: DomainName, _ domain: DomainName) -> Self {
+    Self(
+      .opportunistic, serverName: host,
+      policy: TLSResult.Policy(kind: .none, domain: domain, strings: [], hostPatterns: []))
+  }
+
   /// Nothing may be sent to the host in plaintext.
   package var requiresTLS: Bool {
     switch assurance {

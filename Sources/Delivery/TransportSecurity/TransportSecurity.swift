@@ -58,10 +58,7 @@ package struct TransportSecurity: Sendable {
 
   private func webPKI(_ host: DomainName, _ domain: DomainName, _ policy: MTASTSPolicy?) -> Decision {
     guard let policy, policy.mode != .none else {
-      return .secured(
-        HostSecurity(
-          .opportunistic, serverName: host,
-          policy: TLSResult.Policy(kind: .none, domain: domain, strings: [], hostPatterns: [])))
+      return .secured(.unasked(host, domain))
     }
     let reported = TLSResult.Policy(
       kind: .sts, domain: domain, strings: policy.lines, hostPatterns: policy.patterns)

@@ -106,6 +106,8 @@ struct ExchangerWalk: HostWalk {
   private var addresses: [IPAddress] = []
   private var secured: HostSecurity?
   private var host: DomainName
+  /// Something of the destination has demanded TLS, or kept from finding out.
+  private var hasMetPolicy = false
 
   init(hosts: MailHosts, domain: DomainName, lookup: ExchangerLookup, settings: OutboundSettings) {
     self.hosts = hosts
@@ -119,6 +121,16 @@ struct ExchangerWalk: HostWalk {
     nextHost = 0
     addresses = []
     lastFailure = nil
+  }
+
+  func withoutPolicies() -> (any HostWalk)? {
+    guard hasMetPolicy, security != nil else { return nil }
+    var walk = self
+    walk.restart()
+    // RFC 8689 §4.2.2.
+    walk.security = nil
+    walk.results = nil
+    return walk
   }
 
   mutating func next() async -> OpenSession? {
@@ -140,20 +152,22 @@ struct ExchangerWalk: HostWalk {
       let found = try await lookup.addresses(of: name)
       if found.addresses.isEmpty { return fail(EnhancedStatus(4, 4, 4), "\(name) has no address") }
       guard let security else {
-        secured = HostSecurity(
-          .opportunistic, serverName: name, policy: TLSResult.Policy(kind: .none, domain: domain))
+        secured = .unasked(name, domain)
         addresses = found.addresses
         return
       }
       switch try await security.decide(found, of: hosts, domain: domain, policy: discovery?.kept?.policy) {
       case .secured(let secured):
         self.secured = secured
+        if secured.requiresTLS { hasMetPolicy = true }
         addresses = found.addresses
       case .refused(let failure, let policy):
+        hasMetPolicy = true
         count(TLSResult(policy: policy, host: name, failure: failure))
         fail(EnhancedStatus(4, 7, 5), failure.description)
       }
     } catch {
+      hasMetPolicy = true
       // RFC 8460 §4.3.4: what takes too long need not be told.
       switch error {
       case .bogus, .failed:

@@ -21,6 +21,8 @@ package struct Configuration: Sendable {
   /// What an account may send to other servers, where it has no limits of its own.
   package var sendingLimits = SendingLimits.standard
   package var outbound = OutboundConfiguration()
+  /// SOLICIT keywords of messages that are refused, in lower case.  RFC 3865.
+  package var refusedSolicitations: [String] = []
   package var log = LogSettings()
 
   package init() {}

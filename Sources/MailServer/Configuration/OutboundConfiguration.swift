@@ -27,6 +27,8 @@ package struct OutboundConfiguration: Hashable, Sendable {
   package var givesUpAfter: Duration = .seconds(5 * 86_400)
   package var warnsAfter: Duration = .seconds(4 * 3_600)
   package var firstRetry: Duration = .seconds(150)
+  /// How long a message may be held back by its sender.  RFC 4865.
+  package var longestHold: Duration = .seconds(30 * 86_400)
 }
 
 /// `smtps://user@mail.example.net:465`, `smtp://user@mail.example.net:587`.

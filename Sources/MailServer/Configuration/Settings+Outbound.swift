@@ -191,5 +191,14 @@ extension Settings {
         configuration.outbound.givesUpAfter = try longDuration(text)
       },
       values: { [shownLongDuration($0.outbound.givesUpAfter)] }),
+    Setting(
+      path: "outbound.longest_hold",
+      about: ["How long a client may have a message held back before it is sent (FUTURERELEASE)."],
+      example: "30d",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        configuration.outbound.longestHold = try longDuration(text)
+      },
+      values: { [shownLongDuration($0.outbound.longestHold)] }),
   ]
 }

@@ -1,5 +1,6 @@
 import Logging
 import MessageFormat
+import SMTP
 
 /// All keys, in the order of the reference file.
 enum Settings {
@@ -145,6 +146,22 @@ enum Settings {
         configuration.limits.stopWithin = try duration(text)
       },
       values: { ["\($0.limits.stopWithin.components.seconds)s"] }),
+    Setting(
+      path: "limits.refused_solicitations",
+      about: [
+        "Kinds of advertising that are refused where a sender says so itself (NO-SOLICITING), separated by commas:",
+        "net.example:ADV refuses net.example:ADV:ADLT, too.",
+      ],
+      example: "\"\"",
+      change: .restart,
+      form: .scalar { configuration, text throws(EntryProblem) in
+        if text.isEmpty { return configuration.refusedSolicitations = [] }
+        guard let keywords = MailParameters.solicitations(text.utf8) else {
+          throw EntryProblem(expected: "keywords such as net.example:ADV, separated by commas, not \(quoted(text))")
+        }
+        configuration.refusedSolicitations = keywords.map { $0.lowercased() }
+      },
+      values: { [$0.refusedSolicitations.joined(separator: ",")] }),
     Setting(
       path: "store.keep_deleted",
       about: [

@@ -39,6 +39,8 @@ package struct QueuedMessageSummary: Codable, Hashable, Sendable {
   package var size: Int
   /// ISO 8601, UTC.
   package var created: String
+  /// Held back by its sender until then; nil once that is over.
+  package var heldUntil: String?
   package var expires: String
   package var recipients: [Recipient]
 }
@@ -87,6 +89,13 @@ extension Administration {
       destination: text.destination?.lowercased(), state: text.isHeld ? .held : nil)
   }
 
+  /// Whoever was released by an administrator is not held any more, whatever its sender wrote.
+  private func heldUntil(_ delivery: QueuedDelivery) -> Timestamp? {
+    guard let release = delivery.message.heldUntil, release > clock.now() else { return nil }
+    let waits = delivery.recipients.contains { $0.attempts == 0 && $0.nextAttempt >= release }
+    return waits ? release : nil
+  }
+
   private func summary(of delivery: QueuedDelivery) async -> QueuedMessageSummary {
     let message = delivery.message
     var recipients: [QueuedMessageSummary.Recipient] = []
@@ -107,7 +116,8 @@ extension Administration {
     return QueuedMessageSummary(
       id: message.id.rawValue, sender: message.sender.map { "\($0)" } ?? "",
       user: message.account.flatMap { store.directory.account($0) }.map { "\($0.address)" },
-      size: message.content.size, created: iso8601(message.created), expires: iso8601(message.expires),
+      size: message.content.size, created: iso8601(message.created),
+      heldUntil: heldUntil(delivery).map { iso8601($0) }, expires: iso8601(message.expires),
       recipients: recipients)
   }
 }

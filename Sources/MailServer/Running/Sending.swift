@@ -52,16 +52,16 @@ struct Sending: Sendable {
         submitter: { submitter(plan.configuration, store, hostname) }, clock: clock,
         logger: output.logger("tls-reports"))
     }
+    let outgoing = OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock)
     let runner = QueueRunner(
-      store: store, transport: try transport(plan, resolver, store, counter, authorities, client, clock, output),
+      store: store, router: router, transport: try transport(plan, resolver, store, counter, authorities, client, clock, output),
       reporter: DeliveryReporter(
         store: store, mail: mail, hostname: hostname, schedule: schedule, clock: clock,
         logger: output.logger("delivery")),
-      schedule: schedule, limits: configuration.smarthost == nil ? QueueLimits() : .smarthost, clock: clock,
-      logger: output.logger("delivery"))
+      schedule: schedule, limits: configuration.smarthost == nil ? QueueLimits() : .smarthost,
+      signature: { outgoing.newSignature(of: $0) }, clock: clock, logger: output.logger("delivery"))
     return Sending(
-      outgoing: OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock), keys: keys,
-      resolver: validating, plain: plain, runner: runner, reporter: reporter,
+      outgoing: outgoing, keys: keys, resolver: validating, plain: plain, runner: runner, reporter: reporter,
       task: Task {
         async let watching: Void = watch(keys)
         async let reporting: Void? = reporter?.run()

@@ -26,12 +26,14 @@ struct Sessions: Sendable {
     var smtpLimits = SMTPLimits()
     smtpLimits.messageSize = plan.configuration.limits.messageSize
     smtpLimits.recipients = plan.configuration.limits.recipients
+    smtpLimits.longestHold = plan.configuration.outbound.longestHold
     var smtp = SMTPServices(
       store: store, authenticator: authenticator, router: router, tls: tls, hostname: plan.hostname, clock: clock,
       logger: output.logger("smtp"), outgoing: outgoing, limits: smtpLimits,
       allowsPlaintextAuthentication: plan.allowsPlaintextAuthentication, acceptsAnySender: plan.acceptsAnySender,
       limitNotices: LimitNotices(metrics: metrics))
     smtp.sendingLimits = plan.configuration.sendingLimits
+    smtp.refusedSolicitations = Set(plan.configuration.refusedSolicitations)
     self.smtp = smtp
 
     var imapLimits = IMAPLimits()

@@ -55,7 +55,8 @@ struct Baseline {
     while let message = try database.one(
       """
       SELECT id, body, prefix, created, expires, warns, account, sender, parameters,
-        (SELECT min(next_attempt) FROM queued_recipients r WHERE r.message = m.id)
+        (SELECT min(next_attempt) FROM queued_recipients r WHERE r.message = m.id),
+        (SELECT max(priority) FROM queued_recipients r WHERE r.message = m.id)
       FROM queued_messages m WHERE id > ? ORDER BY id LIMIT 1
       """, .integer(last), row: RecordedQueuedMessage.init)
     {
@@ -193,12 +194,13 @@ extension RecordedDeletedEntry {
 }
 
 extension RecordedQueuedMessage {
-  /// Columns: id, body, prefix, created, expires, warns, account, sender, parameters, first attempt. Without recipients.
+  /// Columns: id, body, prefix, created, expires, warns, account, sender, parameters, first attempt, priority.
+  /// Without recipients.
   fileprivate init(_ row: Row) {
     self.init(
       id: row.integer(0), body: row.integer(1), prefix: row.blob(2), created: row.integer(3), expires: row.integer(4),
       warns: row.optionalInteger(5), notBefore: row.integer(9), account: row.integer(6), sender: row.text(7),
-      parameters: row.text(8), recipients: [])
+      parameters: row.text(8), priority: row.integer(10), recipients: [])
   }
 }
 

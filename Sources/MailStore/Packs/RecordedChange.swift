@@ -150,6 +150,7 @@ struct RecordedQueuedMessage: Hashable, Sendable {
   var account: Int64
   var sender: String
   var parameters: String
+  var priority: Int64
   var recipients: [Recipient]
 }
 

@@ -443,6 +443,8 @@ extension RecordedQueuedMessage {
       $0.append($1.state)
       $0.appendText($1.result)
     }
+    // Behind the rest and only where there is one: packs from before priorities end here, too.
+    if priority != 0 { fields.appendSigned(priority) }
   }
 
   fileprivate init?(decoding fields: inout ByteCursor) {
@@ -457,11 +459,12 @@ extension RecordedQueuedMessage {
         return Recipient(
           position: position, address: address, destination: destination, parameters: parameters, state: state,
           result: result)
-      })
+      }), let priority = fields.isAtEnd ? 0 : fields.nextSigned()
     else { return nil }
     self.init(
       id: id, body: body, prefix: Array(prefix), created: created, expires: expires, warns: warns,
-      notBefore: notBefore, account: account, sender: sender, parameters: parameters, recipients: recipients)
+      notBefore: notBefore, account: account, sender: sender, parameters: parameters, priority: priority,
+      recipients: recipients)
   }
 }
 

@@ -46,7 +46,7 @@ extension MailStore {
   }
 
   /// Messages that are due for a destination, a few of each account in turn, so that nobody's thousand stand before
-  /// another's one. At most 100 recipients of each; the others come with the next call.
+  /// another's one; the most urgent of each first. At most 100 recipients of each; the others come with the next call.
   /// - Parameters:
   ///   - last: the account whose turn was last.
   ///   - taken: messages to leave out; a bounded number.

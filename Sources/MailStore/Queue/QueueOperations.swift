@@ -110,7 +110,7 @@ extension WriteContext {
     var unused: [UnusedBody] = []
     for id in messages {
       let recipients = try database.queuedRecipients(of: id.rawValue).filter { filter.matches($0) }
-        .filter { action.applies(to: $0.state) }
+        .filter { action.applies(to: $0, at: now) }
       guard !recipients.isEmpty else { continue }
       count += recipients.count
       let positions = recipients.map { Int64($0.position) }
@@ -146,11 +146,13 @@ extension WriteContext {
 }
 
 extension QueueAction {
-  fileprivate func applies(to state: QueuedRecipient.State) -> Bool {
+  fileprivate func applies(to recipient: QueuedRecipient, at now: Timestamp) -> Bool {
     switch self {
-    case .hold: state == .waiting
-    case .release: state == .held
-    case .retry: state != .reporting
+    case .hold: recipient.state == .waiting
+    case .release:
+      recipient.state == .held
+        || recipient.state == .waiting && recipient.attempts == 0 && recipient.nextAttempt > now
+    case .retry: recipient.state != .reporting
     case .drop: true
     }
   }
@@ -162,7 +164,7 @@ extension RecordedQueuedMessage {
       id: id, body: body, prefix: message.prefix, created: created.microseconds,
       expires: message.expires.microseconds, warns: message.warns?.microseconds,
       notBefore: message.notBefore.microseconds, account: message.account?.rawValue ?? 0,
-      sender: message.sender.map { "\($0)" } ?? "", parameters: message.parameters,
+      sender: message.sender.map { "\($0)" } ?? "", parameters: message.parameters, priority: Int64(message.priority),
       recipients: message.recipients.enumerated().map { position, recipient in
         Recipient(
           position: Int64(position), address: "\(recipient.address)", destination: recipient.destination,
@@ -191,11 +193,11 @@ extension Database {
       try change(
         """
         INSERT OR REPLACE INTO queued_recipients (message, position, account, address, destination, parameters, state,
-          attempts, next_attempt, result) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+          attempts, next_attempt, result, priority) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
         """,
         .integer(message.id), .integer(recipient.position), .integer(message.account), .text(recipient.address),
         .text(recipient.destination), .text(recipient.parameters), .integer(Int64(recipient.state)),
-        .integer(message.notBefore), .text(recipient.result))
+        .integer(message.notBefore), .text(recipient.result), .integer(message.priority))
     }
     let due = Timestamp(microseconds: message.notBefore)
     for destination in Set(message.recipients.lazy.filter { $0.state == 0 }.map(\.destination)) {
@@ -219,14 +221,16 @@ extension Database {
   /// When the first of its recipients is due; nil where none waits.
   func nextAttempt(for destination: String) throws(StoreError) -> Timestamp? {
     var first: Int64?
-    var account: Int64 = -1
+    var (account, priority): (Int64, Int64) = (-1, 0)
     while let found = try one(
       """
-      SELECT account, next_attempt FROM queued_recipients WHERE state = 0 AND destination = ? AND account > ?
-      ORDER BY account, next_attempt LIMIT 1
-      """, .text(destination), .integer(account), row: { (account: $0.integer(0), time: $0.integer(1)) })
+      SELECT account, priority, next_attempt FROM queued_recipients
+      WHERE state = 0 AND destination = ? AND (account, priority) > (?, ?)
+      ORDER BY account, priority, next_attempt LIMIT 1
+      """, .text(destination), .integer(account), .integer(priority),
+      row: { (account: $0.integer(0), priority: $0.integer(1), time: $0.integer(2)) })
     {
-      account = found.account
+      (account, priority) = (found.account, found.priority)
       first = min(first ?? .max, found.time)
     }
     return first.map { Timestamp(microseconds: $0) }

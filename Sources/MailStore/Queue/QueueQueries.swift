@@ -49,7 +49,7 @@ extension Database {
   }
 
   /// Messages that are due for a destination, a few of each account in turn, so that nobody's thousand stand before
-  /// another's one.
+  /// another's one; of each account and of all that are found, the most urgent first.
   /// - Parameters:
   ///   - last: the account that had its turn last; the next in order begins.
   ///   - taken: messages to leave out.
@@ -58,7 +58,7 @@ extension Database {
   ) throws(StoreError) -> [QueuedDelivery] {
     let perAccount = max(1, limit / 4)
     let last = last?.rawValue ?? -1
-    var messages: [Int64] = []
+    var messages: [(id: Int64, priority: Int64)] = []
     var account = last
     var hasWrapped = false
     var turns = 0
@@ -76,25 +76,11 @@ extension Database {
       }
       account = next
       turns += 1
-      var own: [Int64] = []
-      try each(
-        """
-        SELECT message FROM queued_recipients WHERE state = 0 AND destination = ? AND account = ? AND next_attempt <= ?
-        ORDER BY next_attempt LIMIT ?
-        """, .text(destination), .integer(next), .integer(time.microseconds),
-        .integer(Int64(perAccount + taken.count))
-      ) { row in
-        let message = row.integer(0)
-        if own.count < perAccount, own.last != message, !own.contains(message),
-          !taken.contains(QueueID(rawValue: message))
-        {
-          own.append(message)
-        }
-      }
-      messages += own
+      messages += try dueMessages(of: next, for: destination, at: time, without: taken, limit: perAccount)
     }
     var deliveries: [QueuedDelivery] = []
-    for message in messages.prefix(limit) {
+    // Sorting is stable, so accounts have their turns within a priority.
+    for message in messages.sorted(by: { $0.priority > $1.priority }).prefix(limit).map(\.id) {
       guard let message = try queuedMessage(message) else { continue }
       var recipients: [QueuedRecipient] = []
       try each(
@@ -108,6 +94,39 @@ extension Database {
       if !recipients.isEmpty { deliveries.append(QueuedDelivery(message: message, recipients: recipients)) }
     }
     return deliveries
+  }
+
+  /// An account's own, the most urgent first.
+  private func dueMessages(
+    of account: Int64, for destination: String, at time: Timestamp, without taken: Set<QueueID>, limit: Int
+  ) throws(StoreError) -> [(id: Int64, priority: Int64)] {
+    var found: [(id: Int64, priority: Int64)] = []
+    var priority = Int64.max
+    while found.count < limit,
+      let level = try one(
+        """
+        SELECT priority FROM queued_recipients WHERE state = 0 AND destination = ? AND account = ? AND priority < ?
+        ORDER BY priority DESC LIMIT 1
+        """, .text(destination), .integer(account), .integer(priority), row: { $0.integer(0) })
+    {
+      priority = level
+      try each(
+        """
+        SELECT message FROM queued_recipients
+        WHERE state = 0 AND destination = ? AND account = ? AND priority = ? AND next_attempt <= ?
+        ORDER BY next_attempt LIMIT ?
+        """, .text(destination), .integer(account), .integer(level), .integer(time.microseconds),
+        .integer(Int64(limit + taken.count))
+      ) { row in
+        let message = row.integer(0)
+        if found.count < limit, !found.contains(where: { $0.id == message }),
+          !taken.contains(QueueID(rawValue: message))
+        {
+          found.append((message, level))
+        }
+      }
+    }
+    return found
   }
 
   /// Of one transaction; every server takes as many.  RFC 5321 §4.5.3.1.8.

@@ -34,12 +34,15 @@ package struct NewQueuedMessage: Sendable {
   package var expires: Timestamp
   /// When its sender is told that it takes longer; nil for never.
   package var warns: Timestamp?
+  /// What of an account goes first to a destination: the higher number.
+  package var priority: Int
   /// Never empty.
   package var recipients: [NewQueuedRecipient]
 
   package init(
     sender: EmailAddress?, account: AccountID? = nil, parameters: String = "", prefix: [UInt8] = [],
-    notBefore: Timestamp, expires: Timestamp, warns: Timestamp? = nil, recipients: [NewQueuedRecipient]
+    notBefore: Timestamp, expires: Timestamp, warns: Timestamp? = nil, priority: Int = 0,
+    recipients: [NewQueuedRecipient]
   ) {
     self.sender = sender
     self.account = account
@@ -48,6 +51,7 @@ package struct NewQueuedMessage: Sendable {
     self.notBefore = notBefore
     self.expires = expires
     self.warns = warns
+    self.priority = priority
     self.recipients = recipients
   }
 }
@@ -172,6 +176,7 @@ package struct QueueFilter: Hashable, Sendable {
 /// What an administrator does with recipients of the queue.
 package enum QueueAction: String, Codable, Hashable, Sendable {
   case hold
+  /// What is held, and what waits for its first attempt at a later time.
   case release
   /// Now, whatever was planned.
   case retry

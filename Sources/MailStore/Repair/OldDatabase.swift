@@ -117,12 +117,13 @@ extension HistoryReplay {
     try copy(
       from: old.database,
       """
-      SELECT message, position, account, address, destination, parameters, state, attempts, next_attempt, result
+      SELECT message, position, account, address, destination, parameters, state, attempts, next_attempt, result,
+        priority
       FROM queued_recipients
       """,
       into: """
         INSERT INTO queued_recipients (message, position, account, address, destination, parameters, state, attempts,
-          next_attempt, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          next_attempt, result, priority) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     try copy(
       from: old.database, "SELECT account, hash, thread FROM threads",

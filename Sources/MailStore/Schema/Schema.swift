@@ -308,6 +308,14 @@ enum Schema {
         PRIMARY KEY (day, domain)
       ) WITHOUT ROWID;
       """),
+    Migration(
+      "10 priorities of the queue",
+      """
+      -- Of the message: which of an account's goes first to a destination.
+      ALTER TABLE queued_recipients ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+      DROP INDEX queued_waiting;
+      CREATE INDEX queued_waiting ON queued_recipients (destination, account, priority, next_attempt) WHERE state = 0;
+      """),
   ]
 }
 

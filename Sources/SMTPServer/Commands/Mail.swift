@@ -18,6 +18,7 @@ extension SMTPSession {
     if let size = parameters.size, size > services.limits.messageSize {
       return try refuse(SMTPReply(MessageProblem.tooBig(limit: services.limits.messageSize), reference: ""))
     }
+    if let refusal = refusal(of: parameters) { return try refuse(refusal) }
     if let address = sender.address {
       if address.needsSMTPUTF8, !parameters.usesUTF8 { return try refuse(Self.needsUTF8) }
       if let account, !services.acceptsAnySender, !services.store.directory.maySend(account.id, as: address) {
@@ -30,7 +31,8 @@ extension SMTPSession {
     state = .transaction(
       greeting,
       MailTransaction(
-        id: "\(connection.id)-\(messageCount)", sender: sender, parameters: parameters, started: services.clock.now()))
+        id: "\(connection.id)-\(messageCount)", sender: sender, parameters: parameters, started: services.clock.now(),
+        release: release(of: parameters)))
     reply(SMTPReply(250, 2, 1, 0, "Sender ok"))
   }
 

@@ -1,0 +1,85 @@
+import Logging
+import MailStore
+import MessageFormat
+import SMTP
+
+/// Mail for mailboxes here that was held back until a time of its sender's choice.  RFC 4865.
+///
+/// Until then it is in the queue, for a destination that no domain can have. Whose mailbox an address leads to is asked
+/// anew. The room in it was asked for when the message came.
+struct HeldMail {
+  static let destination = "[here]"
+
+  let store: MailStore
+  let router: Router
+  let schedule: RetrySchedule
+  let clock: WallClock
+  let logger: Logger
+
+  private static let messagesAtOnce = 20
+
+  /// Returns when nothing is due any more.
+  func release() async {
+    do throws(StoreError) {
+      while !Task.isCancelled {
+        let due = try await store.dueDeliveries(
+          for: Self.destination, at: clock.now(), after: nil, without: [], limit: Self.messagesAtOnce)
+        if due.isEmpty { break }
+        for delivery in due { try await deliver(delivery) }
+      }
+      try await store.settle(destination: Self.destination, .reached)
+    } catch {
+      if error != .closed { logger.error("held_mail_not_delivered", metadata: ["error": "\(error)"]) }
+      let later = clock.now().advanced(by: schedule.firstPause)
+      try? await store.settle(destination: Self.destination, .unreachable(until: later, result: ""))
+    }
+  }
+
+  /// By one commit it is in the mailboxes and done with.
+  private func deliver(_ delivery: QueuedDelivery) async throws(StoreError) {
+    let (message, now) = (delivery.message, clock.now())
+    var accepted: [AcceptedRecipient] = []
+    var progress = QueueProgress()
+    for recipient in delivery.recipients {
+      var note = DeliveryNote(.delivered, EnhancedStatus(2, 1, 5))
+      if case .deliver(let accounts, _) = try await router.route(recipient.address), !accounts.isEmpty {
+        accepted.append(AcceptedRecipient(address: recipient.address, accounts: accounts))
+      } else {
+        note = DeliveryNote(.failed, EnhancedStatus(5, 1, 1), explanation: "there is no such mailbox here any more")
+      }
+      let isReported = message.sender != nil && recipient.wants(note.action)
+      progress.outcomes.append(
+        (delivery.id(of: recipient), isReported ? .report(at: now, result: note.encoded) : .done))
+      logger.info(
+        "delivery",
+        metadata: delivery.metadata(
+          recipient, status: note.action == .failed ? "bounced" : "stored", reply: note.explanation ?? "released"))
+    }
+    guard !accepted.isEmpty else { return try await store.note(progress) }
+    let plan = LocalDeliveryPlan(recipients: accepted, from: message.sender, received: nil, enforcesQuota: false)
+    let stage = store.stageBody(expectedSize: message.content.size)
+    let body: StagedBody
+    do throws(StoreError) {
+      try await stage.append(message.content, 0..<message.content.size, from: store)
+      body = try await stage.finish()
+    } catch {
+      stage.discard()
+      throw error
+    }
+    _ = try await store.deliver(
+      body, to: plan.deliveries, queued: [], internalDate: DateTime(timestamp: now, offsetMinutes: 0),
+      progress: progress)
+  }
+}
+
+extension BodyStage {
+  /// Octets of a message that the store has, a piece at a time.
+  fileprivate func append(_ content: ContentReference, _ range: Range<Int>, from store: MailStore) async throws(StoreError) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let end = min(position + 262_144, range.upperBound)
+      try await append(try await store.read(content, range: position..<end))
+      position = end
+    }
+  }
+}
