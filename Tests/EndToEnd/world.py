@@ -88,6 +88,8 @@ class Peer:
         self.certificate = certificate
         self.replies = {verb: list(said) if isinstance(said, (list, tuple)) else [said] for verb, said in replies.items()}
         self.mails = queue.Queue()
+        # MAIL commands, with all their parameters.
+        self.senders = []
         self.count = 0
         self.connections = 0
         # At once, now and at most.
@@ -146,6 +148,7 @@ class Peer:
                     words = ["peer.zz", *offer, *self.extensions]
                     say("EHLO", "\r\n".join(f"250{'-' if word is not words[-1] else ' '}{word}" for word in words))
                 elif verb == "MAIL":
+                    self.senders.append(line.decode().strip())
                     if say("MAIL", "250 ok").startswith("2"):
                         sender, recipients = re.search(rb"<(.*?)>", line)[1].decode(), []
                 elif verb == "RCPT":

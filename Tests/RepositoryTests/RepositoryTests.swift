@@ -32,7 +32,7 @@ import Testing
     "POP3Server": ["Bytes", "Cryptography", "MessageFormat", "Networking", "MailStore", "Authentication"],
     "MailServer": [
       "Bytes", "Threads", "Cryptography", "MessageFormat", "Networking", "MailStore", "MailTransfer", "Authentication",
-      "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTPClient", "DKIM",
+      "Delivery", "SMTPServer", "IMAPServer", "POP3Server", "DNS", "HTTPSClient", "SMTP", "SMTPClient", "DKIM",
     ],
     "martlet": ["MailServer", "MailStore", "MailTransfer", "MessageFormat"],
     "martlet-bench": [

@@ -40,11 +40,12 @@ class World:
         self.dns.zone[f"mx.{name}.zz"] = {"A": [peer.address]}
         return peer
 
-    def send(self, *recipients, subject="hello", sender="alice@example.test", parameters=(), body="Hello.\r\n"):
+    def send(self, *recipients, subject="hello", sender="alice@example.test", parameters=(), options=(), body="Hello.\r\n",
+             data=None):
         with smtplib.SMTP_SSL(HOST, self.server.ports["submissions"], context=self.server.tls, timeout=30) as client:
             client.login(sender if sender.endswith(".zz") else "alice@example.test", PASSWORD)
-            data = message(subject, body).replace(b"someone@elsewhere.test>\r\nTo", f"{sender}>\r\nTo".encode(), 1)
-            client.sendmail(sender, recipients, data, rcpt_options=list(parameters))
+            data = data or message(subject, body).replace(b"someone@elsewhere.test>\r\nTo", f"{sender}>\r\nTo".encode(), 1)
+            client.sendmail(sender, recipients, data, mail_options=list(options), rcpt_options=list(parameters))
 
     def queue(self, *words):
         return json.loads(self.server.martlet("queue", "list", "--json", *words))["messages"]
