@@ -2,6 +2,7 @@ import Logging
 import MailStore
 import MessageFormat
 import Networking
+import SMTP
 import SMTPClient
 import Synchronization
 import TestSupport
@@ -122,7 +123,7 @@ private final class ScriptedServer: ScriptedPeer {
         store: store, mail: OwnMail(store: store, router: router, keys: nil, clock: world.clock.wallClock),
         hostname: Domain("here.test")!, clock: world.clock.wallClock, logger: Self.logger)
       let runner = QueueRunner(
-        store: store, transport: world, reporter: reporter, limits: limits, clock: world.clock.wallClock,
+        store: store, router: router, transport: world, reporter: reporter, limits: limits, clock: world.clock.wallClock,
         logger: Self.logger)
       let task = Task { await runner.run() }
       do {
@@ -210,6 +211,62 @@ private final class ScriptedServer: ScriptedPeer {
         for: "slow.test", at: world.clock.now, after: nil, without: [], limit: 10)
       #expect(waiting.flatMap(\.recipients).map(\.attempts) == [0])
     }
+  }
+
+  @Test func heldMailComesToItsMailboxAtItsTimeAndNotBefore() async throws {
+    let world = World(living: [])
+    try await run(world) { store in
+      try await store.addDomain(Domain("here.test")!)
+      let account = try await store.addAccount(EmailAddress("bob@here.test")!, secrets: [], quota: Quota())
+      let release = world.clock.now.advanced(by: .seconds(86_400))
+      let outgoing = OutgoingMail(
+        schedule: RetrySchedule(), rewriting: nil, keys: nil, clock: world.clock.wallClock)
+      let stage = store.stageBody(expectedSize: nil)
+      try await stage.append(Array("Subject: hello\r\n\r\nHello.\r\n".utf8))
+      let queued = outgoing.messages(
+        for: [AcceptedRecipient(address: EmailAddress("bob@here.test")!, accounts: [account])],
+        from: EmailAddress("me@here.test"), account: nil, MailParameters(), received: received(world), signature: [],
+        release: release, isLocal: { _ in true })
+      _ = try await store.deliver(
+        try await stage.finish(), to: [], queued: queued,
+        internalDate: DateTime(timestamp: world.clock.now, offsetMinutes: 0))
+      func count() async throws -> Int {
+        let inbox = try await store.mailbox(named: .inbox, of: account)
+        guard let inbox else { return 0 }
+        return try await store.index(of: inbox.id).uids.count
+      }
+      #expect(try await store.nextQueueEvent(after: world.clock.now) == release)
+      #expect(try await count() == 0)
+      // Somebody wakes the queue when the time has come: here the next message.
+      world.clock.advance(by: .seconds(86_400))
+      try await enqueue("a@dead.test", in: store, due: world.clock.now)
+      while try await count() == 0 { await Task.yield() }
+      #expect(try await count() == 1)
+    }
+  }
+
+  private func received(_ world: World) -> ReceivedField {
+    ReceivedField(
+      heloName: "phone", peer: "local", by: "here.test", with: "ESMTPSA", id: "1", recipient: nil, tls: nil,
+      date: DateTime(timestamp: world.clock.now, offsetMinutes: 0))
+  }
+
+  @Test(arguments: [
+    // BY, held for, given up after, warned after; seconds from now
+    (nil, 0, 432_000, 14_400), ("BY=600;R", 0, 600, nil), ("BY=20000;R", 0, 20_000, 14_400),
+    ("BY=600;N", 0, 432_000, 600), (nil, 1_000, 433_000, 15_400), ("BY=600;R", 1_000, 1_600, nil),
+  ] as [(String?, Int, Int, Int?)])
+  func timesOfAMessageFollowFromWhatWasAskedFor(by: String?, hold: Int, expires: Int, warns: Int?) throws {
+    let now = Timestamp(seconds: 1_000_000)
+    let parameters = try MailParameters(written: (by ?? "").utf8)
+    let times = QueueTimes(
+      parameters, RetrySchedule(), now: now, release: hold > 0 ? now.advanced(by: .seconds(hold)) : nil)
+    #expect(times.notBefore == now.advanced(by: .seconds(hold)))
+    #expect(times.expires == now.advanced(by: .seconds(expires)))
+    #expect(times.warns == warns.map { now.advanced(by: .seconds($0)) })
+    // What is left is counted from when the message came.
+    let left = times.deliverBy?.remaining(at: now.advanced(by: .seconds(hold + 100)), since: now).seconds
+    #expect(left == parameters.deliverBy.map { $0.seconds - 100 })
   }
 
   @Test func manyMessagesForManyDestinationsArriveOnceEach() async throws {

@@ -6,7 +6,7 @@ import SMTP
 /// Mail for mailboxes here that was held back until a time of its sender's choice.  RFC 4865.
 ///
 /// Until then it is in the queue, for a destination that no domain can have. Whose mailbox an address leads to is asked
-/// anew. The room in it was asked for when the message came.
+/// anew; whether its sender may write to it, and the room in it, was asked for when the message came.
 struct HeldMail {
   static let destination = "[here]"
 
@@ -42,7 +42,7 @@ struct HeldMail {
     var progress = QueueProgress()
     for recipient in delivery.recipients {
       var note = DeliveryNote(.delivered, EnhancedStatus(2, 1, 5))
-      if case .deliver(let accounts, _) = try await router.route(recipient.address), !accounts.isEmpty {
+      if case .deliver(let accounts, _) = try await router.route(recipient.address, from: .server), !accounts.isEmpty {
         accepted.append(AcceptedRecipient(address: recipient.address, accounts: accounts))
       } else {
         note = DeliveryNote(.failed, EnhancedStatus(5, 1, 1), explanation: "there is no such mailbox here any more")
