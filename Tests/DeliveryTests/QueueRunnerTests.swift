@@ -238,7 +238,7 @@ private final class ScriptedServer: ScriptedPeer {
       #expect(try await store.nextQueueEvent(after: world.clock.now) == release)
       #expect(try await count() == 0)
       // Somebody wakes the queue when the time has come: here the next message.
-      world.clock.advance(by: .seconds(86_400))
+      world.clock.move(to: release)
       try await enqueue("a@dead.test", in: store, due: world.clock.now)
       while try await count() == 0 { await Task.yield() }
       #expect(try await count() == 1)

@@ -32,7 +32,15 @@ private struct Conversion: CustomTestStringConvertible, Sendable {
 private let conversions = [
   Conversion(
     name: "text becomes quoted-printable",
-    before: "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGr\u{FC}\u{DF}e = x \n.\n",
+    before: """
+      MIME-Version: 1.0
+      Content-Type: text/plain; charset=utf-8
+      Content-Transfer-Encoding: 8bit
+
+      Gr\u{FC}\u{DF}e = x\u{20}
+      .
+
+      """,
     after: """
       MIME-Version: 1.0
       Content-Type: text/plain; charset=utf-8
@@ -193,7 +201,9 @@ private let conversions = [
 
   @Test func `any octets come out in 7 bits behind the header, wherever they are cut`() throws {
     var random = SystemRandomNumberGenerator()
-    let words = ["--b", "\r\n", "\n", "--", "Content-Type: multipart/mixed; boundary=b\r\n", "\r", "\u{FC}", "=", " ", "x", "\0"]
+    let words = [
+      "--b", "\r\n", "\n", "--", "Content-Type: multipart/mixed; boundary=b\r\n", "\r", "\u{FC}", "=", " ", "x", "\0",
+    ]
     for _ in 0..<2_000 {
       var message = Array("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n".utf8)
       for _ in 0..<Int.random(in: 0...20, using: &random) { message += words.randomElement(using: &random)!.utf8 }
