@@ -15,6 +15,7 @@ package struct ClientSession: Sendable {
   var transactionCount = 0
 
   package var connection: Connection { dialogue.connection }
+  package var dialect: ClientSettings.Dialect { settings.dialect }
   /// False where the server has said that it takes no more messages in one session.  RFC 9422 §4.1.
   package var takesAnother: Bool { transactionCount < offered.transactionLimit ?? .max }
 
@@ -40,9 +41,13 @@ package struct ClientSession: Sendable {
     if case .fromTheStart(let wanted) = settings.tls {
       tls = ClientConnection.TLS(context: wanted.context, serverName: wanted.serverName)
     }
+    let target: ClientConnection.Target =
+      switch host.place {
+      case .internet(let address, let port, let source): .address(address, port: port, source: source)
+      case .socket(let path): .local(path: path)
+      }
     do {
-      return try await ClientConnection.connect(
-        to: .address(host.address, port: host.port, source: host.source), tls: tls, timeout: settings.limits.connect)
+      return try await ClientConnection.connect(to: target, tls: tls, timeout: settings.limits.connect)
     } catch {
       throw HostFailure(.connect, failing: error)
     }

@@ -29,22 +29,33 @@ package struct ClientSettings: Sendable {
 
 /// Where to connect to.
 package struct HostAddress: Hashable, Sendable, CustomStringConvertible {
+  package enum Place: Hashable, Sendable {
+    /// - Parameter source: one of this machine's addresses to come from.
+    case internet(IPAddress, port: UInt16, source: IPAddress?)
+    case socket(path: String)
+  }
+
   /// The name by which the host was found, for logs and reports.
   package var name: String
-  package var address: IPAddress
-  package var port: UInt16
-  /// One of this machine's addresses to come from.
-  package var source: IPAddress?
+  package var place: Place
 
   package init(name: String, address: IPAddress, port: UInt16 = 25, source: IPAddress? = nil) {
     self.name = name
-    self.address = address
-    self.port = port
-    self.source = source
+    place = .internet(address, port: port, source: source)
   }
 
-  /// As log lines have it: `mx.example.com[192.0.2.1]:25`.
-  package var description: String { "\(name)[\(address)]:\(port)" }
+  package init(socket path: String) {
+    name = "localhost"
+    place = .socket(path: path)
+  }
+
+  /// As log lines have it: `mx.example.com[192.0.2.1]:25`, `localhost[/run/dovecot/lmtp]`.
+  package var description: String {
+    switch place {
+    case .internet(let address, let port, _): "\(name)[\(address)]:\(port)"
+    case .socket(let path): "\(name)[\(path)]"
+    }
+  }
 }
 
 /// What TLS this host is owed.

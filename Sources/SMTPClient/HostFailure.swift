@@ -77,6 +77,14 @@ package struct HostFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// The session had been used before and turned out to be over: the same host may be asked anew, at once.
   package var isStaleSession: Bool { stage == .reset }
 
+  /// The server has let us wait in vain: it would let the next message wait as well.
+  package var isSilence: Bool {
+    switch cause {
+    case .timedOut, .tooSlow: true
+    default: false
+    }
+  }
+
   /// Whether trying again later is in vain, if no other host does better.
   package var isPermanent: Bool {
     guard case .refused(let reply) = cause, reply.isPermanentFailure else { return false }
