@@ -14,7 +14,7 @@ import Testing
       for name in ["kept", "done", "held", "failed"] { try await fixture.enqueue(["\(name)@\(name).test"]) }
       try await fixture.finish(try await fixture.deliveries("done.test")[0])
       try await fixture.store.settle(destination: "done.test", .reached)
-      #expect(try await fixture.store.perform(.hold, on: QueueFilter(destination: "held.test")) == 1)
+      #expect(try await fixture.store.perform(.hold, on: QueueFilter(domain: "held.test")) == 1)
       let failed = try await fixture.deliveries("failed.test")[0]
       var progress = QueueProgress()
       progress.outcomes = [(failed.id(0), .report(at: time, result: "550 no"))]

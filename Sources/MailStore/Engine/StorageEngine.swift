@@ -106,6 +106,7 @@ package protocol StoreSnapshot {
   func dueReports(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func lateMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func expiredMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery]
+  func queuedWays(after last: QueuedRecipientID?, limit: Int) throws(StoreError) -> [QueuedWay]
   func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination?
   func queuedMessages(_ filter: QueueFilter, after last: QueueID?, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func queueSummary() throws(StoreError) -> QueueSummary
@@ -167,6 +168,7 @@ package protocol StoreTransaction {
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody]
   func count(_ sent: SentMessage) throws(StoreError)
   func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError)
+  func reroute(_ moves: [(recipient: QueuedRecipientID, destination: String)]) throws(StoreError)
   func setSigningKey(_ key: KeptSigningKey) throws(StoreError)
   func removeSigningKey(_ selector: String, of domain: Domain) throws(StoreError)
   func setTransportPolicy(_ policy: TransportPolicy, of domain: String) throws(StoreError)

@@ -90,6 +90,35 @@ extension MailStore {
     try await write { (transaction) throws(StoreError) in try transaction.settle(destination: destination, outcome) }
   }
 
+  /// Gives everything that waits or is held the destination that is right today. Nothing of the queue may be under way.
+  /// - Parameter destination: of a recipient, by the sender; nil is the null reverse-path.
+  /// - Returns: how many recipients have got another one.
+  package func rerouteQueue(
+    _ destination: @Sendable (_ recipient: EmailAddress, _ sender: EmailAddress?) -> String
+  ) async throws(StoreError) -> Int {
+    var count = 0
+    var last: QueuedRecipientID?
+    while true {
+      let piece = try await read { [last] (snapshot) throws(StoreError) in
+        try snapshot.queuedWays(after: last, limit: Self.routedPiece)
+      }
+      guard let end = piece.last else { return count }
+      last = end.id
+      let moves = piece.compactMap { way -> (recipient: QueuedRecipientID, destination: String)? in
+        guard let recipient = way.recipient else { return nil }
+        let new = destination(recipient, way.sender)
+        return new == way.destination ? nil : (way.id, new)
+      }
+      count += moves.count
+      for start in stride(from: 0, to: moves.count, by: Self.actionPiece) {
+        let step = Array(moves[start..<min(start + Self.actionPiece, moves.count)])
+        try await write { (transaction) throws(StoreError) in try transaction.reroute(step) }
+      }
+    }
+  }
+
+  private static let routedPiece = 2_000
+
   /// `wake` is called, from any thread, when something has come into the queue or is due earlier than it was.
   package func watchQueue(wake: @escaping @Sendable () -> Void) { publication.feed.watchQueue(wake) }
 

@@ -132,6 +132,26 @@ extension WriteContext {
     return (count, unused)
   }
 
+  /// Gives recipients other destinations. What had been tried is due at once: the new way may be a better one. The packs
+  /// do not know of it: after a repair it is done again.
+  func reroute(_ moves: [(recipient: QueuedRecipientID, destination: String)]) throws(StoreError) {
+    let now = clock.now()
+    for (recipient, destination) in moves {
+      let (message, position) = (SQLValue.integer(recipient.message.rawValue), Int64(recipient.position))
+      try database.change(
+        """
+        UPDATE queued_recipients SET destination = ?, next_attempt = CASE WHEN attempts = 0 THEN next_attempt ELSE
+          min(next_attempt, ?) END WHERE message = ? AND position = ?
+        """, .text(destination), .integer(now.microseconds), message, .integer(position))
+      let due = try database.one(
+        "SELECT next_attempt FROM queued_recipients WHERE message = ? AND position = ? AND state = 0", message,
+        .integer(position)
+      ) { Timestamp(microseconds: $0.integer(0)) }
+      if let due { try database.note(destination: destination, due: due, whateverHappened: true) }
+    }
+    isQueueChanged = true
+  }
+
   private func setState(
     _ state: QueuedRecipient.State, _ message: Int64, _ recipients: [QueuedRecipient]
   ) throws(StoreError) {

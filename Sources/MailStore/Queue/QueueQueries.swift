@@ -194,6 +194,26 @@ extension Database {
     return recipients
   }
 
+  /// Recipients that are still to be delivered, in the order of their keys, after `last`, with the senders of their messages.
+  package func queuedWays(
+    after last: QueuedRecipientID?, limit: Int
+  ) throws(StoreError) -> [QueuedWay] {
+    var found: [QueuedWay] = []
+    try each(
+      """
+      SELECT r.message, r.position, r.address, m.sender, r.destination
+      FROM queued_recipients r JOIN queued_messages m ON m.id = r.message
+      WHERE (r.message, r.position) > (?, ?) AND r.state <> 2 ORDER BY r.message, r.position LIMIT ?
+      """, .integer(last?.message.rawValue ?? 0), .integer(Int64(last?.position ?? -1)), .integer(Int64(limit))
+    ) { row in
+      found.append(
+        QueuedWay(
+          id: QueuedRecipientID(message: QueueID(rawValue: row.integer(0)), position: Int(row.integer(1))),
+          recipient: EmailAddress(row.text(2)), sender: EmailAddress(row.text(3)), destination: row.text(4)))
+    }
+    return found
+  }
+
   package func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination? {
     try one(
       "SELECT name, next_attempt, failures, result FROM queued_destinations WHERE name = ?", .text(name),
@@ -250,7 +270,7 @@ extension QueueFilter {
   }
 
   func matches(_ recipient: QueuedRecipient) -> Bool {
-    if let destination, recipient.address.domain.text != destination { return false }
+    if let domain, recipient.address.domain.text != domain { return false }
     if let state, recipient.state != state { return false }
     return true
   }

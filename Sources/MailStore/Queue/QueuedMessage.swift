@@ -116,6 +116,15 @@ package struct QueuedDelivery: Sendable {
   }
 }
 
+/// Where a recipient of the queue goes, and by what that was decided.
+package struct QueuedWay: Hashable, Sendable {
+  package var id: QueuedRecipientID
+  /// Nil for what is not an address: a verification reports it.
+  package var recipient: EmailAddress?
+  package var sender: EmailAddress?
+  package var destination: String
+}
+
 /// A destination for which something waits.
 package struct QueuedDestination: Hashable, Sendable {
   package var name: String
@@ -160,15 +169,15 @@ package struct QueueProgress: Sendable {
 package struct QueueFilter: Hashable, Sendable {
   package var ids: [QueueID]?
   package var sender: EmailAddress?
-  /// A recipient's domain.
-  package var destination: String?
+  /// Of the recipients, as an address has it.
+  package var domain: String?
   package var state: QueuedRecipient.State?
   package init(
-    ids: [QueueID]? = nil, sender: EmailAddress? = nil, destination: String? = nil, state: QueuedRecipient.State? = nil
+    ids: [QueueID]? = nil, sender: EmailAddress? = nil, domain: String? = nil, state: QueuedRecipient.State? = nil
   ) {
     self.ids = ids
     self.sender = sender
-    self.destination = destination
+    self.domain = domain
     self.state = state
   }
 }

@@ -95,7 +95,7 @@ import Testing
       #expect(try await fixture.store.nextQueueEvent(after: time) == time.advanced(by: .seconds(300)))
       let destination = try #require(try await fixture.store.queuedDestination("one.test"))
       #expect(destination.failures == 1 && destination.result == "refused")
-      #expect(try await fixture.store.perform(.retry, on: QueueFilter(destination: "one.test")) == 2)
+      #expect(try await fixture.store.perform(.retry, on: QueueFilter(domain: "one.test")) == 2)
       #expect(try await fixture.due().contains("one.test"))
     }
   }
@@ -160,7 +160,7 @@ import Testing
       let all = try await fixture.store.queuedMessages(QueueFilter(), limit: 3)
       let rest = try await fixture.store.queuedMessages(QueueFilter(), after: all.last?.message.id, limit: 3)
       #expect(all.count == 3 && rest.count == 2)
-      let even = QueueFilter(destination: "even.test")
+      let even = QueueFilter(domain: "even.test")
       #expect(try await fixture.store.queuedMessages(even, limit: 10).count == 2)
       #expect(try await fixture.store.queuedMessages(QueueFilter(sender: EmailAddress("x@y.test")), limit: 10).isEmpty)
       #expect(try await fixture.store.queuedMessages(QueueFilter(ids: [all[0].message.id]), limit: 10).count == 1)
