@@ -16,6 +16,7 @@ struct ConfigCommand: ParsableCommand {
       var loaded = LoadedConfiguration(sources: source.sources())
       loaded.requireHostname()
       loaded.checkCertificates()
+      loaded.checkTransports()
       if json {
         say(
           martlet.json(["problems": loaded.problems.map(\.description), "warnings": loaded.warnings.map(\.description)])

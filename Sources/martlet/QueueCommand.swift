@@ -107,7 +107,7 @@ private func details(of message: QueuedMessageSummary) -> [String] {
     "size      \(message.size) octets", "accepted  \(message.created)",
   ] + (message.heldUntil.map { ["held back \($0)"] } ?? []) + [
     "given up  \(message.expires)",
-  ] + message.recipients.map { "to        \(line($0))" }
+  ] + message.recipients.flatMap { ["to        \(line($0))", "by        \($0.transport)"] }
 }
 
 private func line(_ recipient: QueuedMessageSummary.Recipient) -> String {

@@ -23,7 +23,11 @@ import Testing
     settings.port = 1
     let transport = ExchangerTransport(
       resolver: resolver, ownNames: [], policies: nil, results: counter, settings: settings)
-    guard case .hosts(var walk) = await transport.way(to: destination) else {
+    let way = QueueDestination(text: destination)
+    guard
+      case .hosts(var walk) = await transport.way(
+        to: way.domain ?? "", assurance: way.assurance, tls: .opportunistic)
+    else {
       Issue.record("there are no hosts")
       return
     }

@@ -11,6 +11,7 @@ actor DestinationQueue {
   private let store: MailStore
   private let transport: any MailTransport
   private let resting: RestingSessions
+  private let pace: Pace
   private let schedule: RetrySchedule
   private let limits: QueueLimits
   private let signature: HeaderSignature?
@@ -26,15 +27,20 @@ actor DestinationQueue {
   private var sessions = 0
   private var hasReached = false
   private var unreachable: DeliveryNote?
+  private var work: Task<Void, Never>?
+  /// Messages that are with a server as a whole, or nearly so, without its answer.
+  private var handedOver: Set<QueueID> = []
 
   init(
     _ destination: QueuedDestination, store: MailStore, transport: any MailTransport, resting: RestingSessions,
-    schedule: RetrySchedule, limits: QueueLimits, signature: HeaderSignature?, clock: WallClock, logger: Logger
+    pace: Pace, schedule: RetrySchedule, limits: QueueLimits, signature: HeaderSignature?, clock: WallClock,
+    logger: Logger
   ) {
     self.destination = destination
     self.store = store
     self.transport = transport
     self.resting = resting
+    self.pace = pace
     self.schedule = schedule
     self.limits = limits
     self.signature = signature
@@ -42,14 +48,32 @@ actor DestinationQueue {
     self.logger = logger
   }
 
-  private var place: String { transport.place(of: destination.name) }
-
   /// Returns when nothing is due any more, or the destination can't be reached.
   func run() async {
+    let work = Task { await workOff() }
+    self.work = work
+    await withTaskCancellationHandler { await work.value } onCancel: { work.cancel() }
+    // Cut short by the end of the server, it says nothing of the destination.
+    if Task.isCancelled, !hasReached { return }
+    await settle()
+  }
+
+  /// Others wait for its place, and no server has answered so far: it is put off. Not so where one may have a message
+  /// already and is late to say so.
+  /// - Returns: whether its place will be free in a moment.
+  func giveWay() -> Bool {
+    if unreachable != nil { return true }
+    guard !pace.state.hasMoved, handedOver.isEmpty else { return false }
+    unreachable = DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host has answered so far")
+    work?.cancel()
+    return true
+  }
+
+  private func workOff() async {
     await refill()
     if waiting.isEmpty {
       // An administrator was faster.
-    } else if let rested = await resting.take(for: place) {
+    } else if let rested = await resting.take(for: destination.name) {
       await deliver(over: rested.walk, from: rested)
     } else {
       switch await transport.way(to: destination.name) {
@@ -58,15 +82,12 @@ actor DestinationQueue {
       case .none(let note): await giveBack(note)
       }
     }
-    await settle()
   }
 
   private func settle() async {
-    // Cut short by the end of the server, it says nothing of the destination.
-    if Task.isCancelled, !hasReached { return }
     let now = clock.now()
     let outcome: DestinationOutcome =
-      if let unreachable, !hasReached {
+      if let unreachable {
         .unreachable(until: now.advanced(by: pause(after: destination.failures + 1)), result: unreachable.encoded)
       } else {
         .reached
@@ -157,7 +178,7 @@ actor DestinationQueue {
 
   private func workOff(over firstWalk: any HostWalk, from first: RestedSession?) async {
     var rested = first
-    if rested == nil { rested = await resting.take(for: place) }
+    if rested == nil { rested = await resting.take(for: destination.name) }
     var walk = rested?.walk ?? firstWalk
     walk.restart()
     var held = rested?.open
@@ -174,7 +195,10 @@ actor DestinationQueue {
         walk.restart()
       }
       if held == nil { (count, opened) = (0, .now) }
-      let attempt = await attempt(delivery, &held, &walk)
+      let before = pace.state.last
+      let (attempt, silence) = await attempt(delivery, &held, &walk)
+      // One that has fallen silent would be as silent to each further message. Unless others got on meanwhile, it is let alone.
+      if let silence, pace.state.last == before { unreachable = unreachable ?? silence }
       count = held == nil ? 0 : count + 1
       await noting?.value
       noting = Task { await self.note(attempt, of: delivery) }
@@ -188,7 +212,7 @@ actor DestinationQueue {
     await noting?.value
     if let held, unreachable == nil {
       await resting.rest(
-        RestedSession(open: held, walk: walk, count: count, opened: opened), for: place)
+        RestedSession(open: held, walk: walk, count: count, opened: opened), for: destination.name)
     } else {
       await held?.quit()
     }
@@ -202,10 +226,12 @@ actor DestinationQueue {
   private typealias Attempt = [Int: (note: DeliveryNote?, isFinal: Bool)]
 
   /// Tries the hosts until every recipient is decided, or there is no host left to ask.
+  /// - Returns: also what there is to say of a host that let us wait in vain.
   private func attempt(
     _ delivery: QueuedDelivery, _ held: inout OpenSession?, _ walk: inout any HostWalk
-  ) async -> Attempt {
+  ) async -> (Attempt, silence: DeliveryNote?) {
     var attempt: Attempt = [:]
+    var silence: DeliveryNote?
     var remaining = delivery.recipients
     var staleSessions = 0
     /// Why no host was had, when one last refused what another may do.
@@ -220,7 +246,7 @@ actor DestinationQueue {
         if let way = walk.withoutPolicies(), await forgoesPolicies(delivery.message) {
           var rest = delivery
           rest.recipients = remaining
-          return attempt.merging(await attemptWithoutPolicies(rest, over: way).attempt) { $1 }
+          return (attempt.merging(await attemptWithoutPolicies(rest, over: way).attempt) { $1 }, silence)
         }
         // Nobody left to ask. What a host has said of a recipient counts more than that the next is not there.
         let note = walk.lastFailure ?? DeliveryNote(.delayed, EnhancedStatus(4, 4, 1), explanation: "no host answers")
@@ -243,6 +269,7 @@ actor DestinationQueue {
         break
       }
       let result = await current.session.deliver(message(delivery.message, remaining))
+      handedOver.remove(delivery.message.id)
       held = result.failure == nil ? current : nil
       if let failure = result.failure, failure.isStaleSession, staleSessions < 2 {
         staleSessions += 1
@@ -250,6 +277,17 @@ actor DestinationQueue {
         continue
       }
       hasReached = true
+      // What we cut short ourselves says nothing of the server, unless it may have the message.
+      let isCutShort = Task.isCancelled && result.failure.map { $0.stage != .endOfData } == true
+      if isCutShort {
+        silence = nil
+      } else if let failure = result.failure, failure.isSilence {
+        silence = DeliveryNote(failure, host: current.host)
+      } else {
+        silence = nil
+        pace.moved()
+        unreachable = nil
+      }
       var unserved: [QueuedRecipient] = []
       for (recipient, outcome) in zip(remaining, result.outcomes) {
         switch outcome {
@@ -263,6 +301,7 @@ actor DestinationQueue {
         case .permanent(let problem):
           log(delivery, recipient, current, "bounced", "\(problem)")
           attempt[recipient.position] = (DeliveryNote(.failed, problem, host: current.host), true)
+        case .temporary where isCutShort: continue
         case .temporary(let problem):
           log(delivery, recipient, current, "deferred", "\(problem)")
           attempt[recipient.position] = (DeliveryNote(.delayed, problem, host: current.host), false)
@@ -275,7 +314,7 @@ actor DestinationQueue {
       }
       remaining = unserved
     }
-    return attempt
+    return (attempt, silence)
   }
 
   // MARK: TLS-Required: No
@@ -297,7 +336,7 @@ actor DestinationQueue {
     defer { hasReached = before }
     var walk = way
     var held: OpenSession?
-    let attempt = await attempt(delivery, &held, &walk)
+    let (attempt, _) = await attempt(delivery, &held, &walk)
     await held?.quit()
     return (attempt, hasReached)
   }
@@ -316,6 +355,8 @@ actor DestinationQueue {
     }
   }
 
+  private func beginsToEnd(_ message: QueueID) { handedOver.insert(message) }
+
   private func message(_ message: QueuedMessage, _ recipients: [QueuedRecipient]) -> OutboundMessage {
     var parameters = message.mailParameters
     // It was for us to hold it back.
@@ -329,14 +370,18 @@ actor DestinationQueue {
       },
       content: MessageContent(
         size: content.size, body: parameters.body ?? .sevenBit, hasUTF8Header: parameters.usesUTF8,
-        read: { range in try await store.read(content, range: range) }),
+        read: { range in
+          if range.upperBound == content.size { await self.beginsToEnd(message.id) }
+          return try await store.read(content, range: range)
+        }),
       sevenBitContent: {
-        try await SevenBitContent.make(of: content, in: store, hasUTF8Header: usesUTF8, signature: signature)
+        await self.beginsToEnd(message.id)
+        return try await SevenBitContent.make(of: content, in: store, hasUTF8Header: usesUTF8, signature: signature)
       })
   }
 
   /// A report that it was handed to somebody who sends none (RFC 3461 §5.2.2), or knows nothing of its time, or that each
-  /// step is to be told of (RFC 2852 §4.1.4).
+  /// step is to be told of (RFC 2852 §4.1.4). Who speaks LMTP has the last word: it is there.  RFC 2033 §1.
   private func relayed(
     _ message: QueuedMessage, _ recipient: QueuedRecipient, _ reply: SMTPReply, _ open: OpenSession,
     _ result: MessageResult
@@ -346,7 +391,8 @@ actor DestinationQueue {
     let isOutOfTime = request?.mode == .notify && !result.passedOnDeliverBy
     let isAskedFor = !result.passedOnDSN && recipient.notify?.contains(.success) == true
     guard isOutOfTime || isAskedFor || request?.isTraced == true else { return nil }
-    return DeliveryNote(.relayed, EnhancedStatus(2, 0, 0), host: open.host, reply: "\(reply)")
+    let action = open.session.dialect == .lmtp ? ReportAction.delivered : .relayed
+    return DeliveryNote(action, EnhancedStatus(2, 0, 0), host: open.host, reply: "\(reply)")
   }
 
   // MARK: Noting

@@ -1,15 +1,10 @@
 package import SMTPClient
 
-/// How mail gets to a destination: by its MX records, or over a smarthost.
+/// How mail gets to a destination.
 package protocol MailTransport: Sendable {
   /// Where it may be handed over.
+  /// - Parameter destination: as the store keeps it: a ``QueueDestination``.
   func way(to destination: String) async -> TransportWay
-  /// Destinations of one place are reached over the same sessions.
-  func place(of destination: String) -> String
-}
-
-extension MailTransport {
-  package func place(of destination: String) -> String { destination }
 }
 
 package enum TransportWay: Sendable {

@@ -5,6 +5,7 @@ package import SMTP
 
 /// Makes of an accepted message what goes into the queue.
 package struct OutgoingMail: Sendable {
+  private let routes: OutboundRoutes
   private let schedule: RetrySchedule
   private let rewriting: SenderRewriting?
   private let keys: DomainKeys?
@@ -13,7 +14,11 @@ package struct OutgoingMail: Sendable {
   /// - Parameters:
   ///   - rewriting: nil: forwarded messages keep their senders, whatever SPF says to it.
   ///   - keys: nil: nothing is signed.
-  package init(schedule: RetrySchedule, rewriting: SenderRewriting?, keys: DomainKeys?, clock: WallClock) {
+  package init(
+    routes: OutboundRoutes = OutboundRoutes(), schedule: RetrySchedule, rewriting: SenderRewriting?, keys: DomainKeys?,
+    clock: WallClock
+  ) {
+    self.routes = routes
     self.keys = keys
     self.schedule = schedule
     self.rewriting = rewriting
@@ -66,7 +71,7 @@ package struct OutgoingMail: Sendable {
       messages.append(
         NewQueuedMessage(
           sender: sender, account: account, parameters, prefix: trace,
-          recipients: direct.map { ($0.address, $0.parameters) }, times))
+          recipients: direct.map { ($0.address, $0.parameters) }, times, routes))
     }
     for recipient in recipients where !recipient.isDirect && !recipient.elsewhere.isEmpty {
       var prefix: [UInt8] = []
@@ -78,14 +83,14 @@ package struct OutgoingMail: Sendable {
       messages.append(
         NewQueuedMessage(
           sender: forwarded, account: account, parameters, prefix: prefix + trace,
-          recipients: recipient.elsewhere.map { ($0, recipient.parameters) }, times))
+          recipients: recipient.elsewhere.map { ($0, recipient.parameters) }, times, routes))
     }
     if release != nil {
       let held = recipients.filter { !$0.accounts.isEmpty }
       guard !held.isEmpty else { return messages }
       var message = NewQueuedMessage(
         sender: sender, account: account, parameters, prefix: received.encoded(),
-        recipients: held.map { ($0.address, $0.parameters) }, times)
+        recipients: held.map { ($0.address, $0.parameters) }, times, routes)
       for index in message.recipients.indices { message.recipients[index].destination = HeldMail.destination }
       return messages + [message]
     }
@@ -105,7 +110,7 @@ package struct OutgoingMail: Sendable {
     var message = NewQueuedMessage(
       sender: sender, account: nil, parameters, prefix: prefix,
       recipients: delivered.map { ($0.address, $0.parameters) },
-      QueueTimes(MailParameters(), schedule, now: now, release: nil))
+      QueueTimes(MailParameters(), schedule, now: now, release: nil), routes)
     let note = DeliveryNote(.delivered, EnhancedStatus(2, 1, 5)).encoded
     for index in message.recipients.indices { message.recipients[index].result = note }
     return message
@@ -116,7 +121,7 @@ extension NewQueuedMessage {
   init(
     sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters, prefix: [UInt8],
     recipients: [(EmailAddress, RecipientParameters?)], assurance: QueueDestination.Assurance = .policy,
-    _ times: QueueTimes
+    _ times: QueueTimes, _ routes: OutboundRoutes
   ) {
     var parameters = parameters
     // Of the octets as they came in.
@@ -134,7 +139,7 @@ extension NewQueuedMessage {
         parameters?.append(to: &rcpt, isUTF8: true)
         return NewQueuedRecipient(
           address: address,
-          destination: QueueDestination(domain: address.domain.text.lowercased(), assurance: assurance).text,
+          destination: routes.destination(of: address, from: sender, assurance: assurance).text,
           parameters: String(decoding: rcpt, as: UTF8.self))
       })
   }

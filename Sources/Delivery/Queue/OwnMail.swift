@@ -31,10 +31,14 @@ package struct OwnMail: Sendable {
   private let store: MailStore
   private let router: Router
   private let keys: DomainKeys?
+  private let routes: OutboundRoutes
   private let clock: WallClock
 
   /// - Parameter keys: nil: nothing is signed.
-  package init(store: MailStore, router: Router, keys: DomainKeys?, clock: WallClock) {
+  package init(
+    store: MailStore, router: Router, keys: DomainKeys?, routes: OutboundRoutes = OutboundRoutes(), clock: WallClock
+  ) {
+    self.routes = routes
     self.store = store
     self.router = router
     self.keys = keys
@@ -74,7 +78,7 @@ package struct OwnMail: Sendable {
         NewQueuedMessage(
           sender: nil, account: nil, letter.parameters, prefix: signature?.finish() ?? [],
           recipients: elsewhere.map { ($0, nil) }, assurance: letter.assurance,
-          QueueTimes(letter.parameters, schedule, now: now, release: nil)))
+          QueueTimes(letter.parameters, schedule, now: now, release: nil), routes))
     }
     _ = try await store.deliver(
       body, to: plan.deliveries, queued: queued, internalDate: DateTime(timestamp: now, offsetMinutes: 0),

@@ -1,5 +1,6 @@
-/// What deliveries are grouped by: a domain, and what the TLS of its servers has to be. Those of one destination go
-/// over the same sessions, so a session never carries a message that asks for more than it has.
+/// What deliveries are grouped by: a domain, or whatever one server takes; by which transport; and what the TLS has to be.
+/// Those of one destination go over the same sessions, so a session never carries a message that asks for more than it has,
+/// have one transaction for all their recipients of a message, and wait together.
 package struct QueueDestination: Hashable, Sendable {
   package enum Assurance: Hashable, Sendable {
     /// What the domain's policies ask for, or nothing is sent.
@@ -8,26 +9,38 @@ package struct QueueDestination: Hashable, Sendable {
     case any
   }
 
-  /// In lower case, or an address literal.
-  package var domain: String
+  /// In lower case, or an address literal; nil where the transport leads to the same server for all.
+  package var domain: String?
+  /// By its name in ``OutboundRoutes``.
+  package var transport: String
   package var assurance: Assurance
 
-  package init(domain: String, assurance: Assurance = .policy) {
+  package init(domain: String?, transport: String = OutboundRoutes.direct, assurance: Assurance = .policy) {
     self.domain = domain
+    self.transport = transport
     self.assurance = assurance
   }
 
-  /// No domain has a semicolon.
+  /// No domain has a semicolon, and none a slash.
   private static let mark = ";tls=any"
 
-  /// As the queue keeps it.
+  /// As the queue keeps it: `example.org`, `example.org/strict`, `/hub`, `example.org;tls=any`.
   package init(text: String) {
-    if text.hasSuffix(Self.mark) {
-      self.init(domain: String(text.dropLast(Self.mark.count)), assurance: .any)
-    } else {
-      self.init(domain: text)
+    let isMarked = text.hasSuffix(Self.mark)
+    let way = isMarked ? text.dropLast(Self.mark.count) : text[...]
+    let assurance = isMarked ? Assurance.any : .policy
+    guard let slash = way.firstIndex(of: "/") else {
+      self.init(domain: String(way), assurance: assurance)
+      return
     }
+    self.init(
+      domain: slash == way.startIndex ? nil : String(way[..<slash]),
+      transport: String(way[way.index(after: slash)...]), assurance: assurance)
   }
 
-  package var text: String { assurance == .any ? domain + Self.mark : domain }
+  package var text: String {
+    let name = domain ?? ""
+    let way = transport == OutboundRoutes.direct && domain != nil ? name : "\(name)/\(transport)"
+    return assurance == .any ? way + Self.mark : way
+  }
 }

@@ -2,9 +2,14 @@
 package struct QueueLimits: Sendable {
   /// Destinations that are worked on at once.
   package var destinations = 200
-  /// Of these, such as could not be reached the last time: what is dead must not keep what lives from its turn.
+  /// Beside them, such as get nowhere: whoever has not heard from a server for `patience` leaves its place to others, so that
+  /// no number of servers that say nothing keeps what lives from its turn. Beyond this, those that have waited longest for
+  /// a session are put off.
+  package var slowDestinations = 300
+  package var patience: Duration = .seconds(10)
+  /// Of these, such as could not be reached the last time, at the start.
   package var unreachableDestinations = 100
-  /// Of these, kept for what has come due within `recently`: a backlog of which nobody knows yet how much of it is dead
+  /// Of the first, kept for what has come due within `recently`: a backlog of which nobody knows yet how much of it is dead
   /// must not keep a message that was just written.
   package var recentDestinations = 40
   package var recently: Duration = .seconds(5)
@@ -21,15 +26,4 @@ package struct QueueLimits: Sendable {
   /// However often there was a next message: by then its destination may have moved.
   package var oldestSession: Duration = .seconds(300)
   package init() {}
-
-  /// Where one server takes everything: ten sessions with it, as with any other, whatever the number of domains.
-  package static var smarthost: QueueLimits {
-    var limits = QueueLimits()
-    limits.destinations = 5
-    limits.unreachableDestinations = 3
-    limits.recentDestinations = 1
-    limits.sessionsWithDestination = 2
-    limits.restingSessions = 10
-    return limits
-  }
 }

@@ -2,6 +2,7 @@ package import Logging
 package import MailStore
 package import MessageFormat
 import SMTP
+package import SMTPClient
 
 /// Sees to it that everything in the queue has its turn: destinations that are due, reports, warnings, and what is given
 /// up. Keeps nothing in memory but what it works on.
@@ -11,6 +12,7 @@ package actor QueueRunner {
 
   private let store: MailStore
   private let router: Router
+  private let routes: OutboundRoutes
   private let transport: any MailTransport
   private let reporter: DeliveryReporter
   private let schedule: RetrySchedule
@@ -19,8 +21,8 @@ package actor QueueRunner {
   private let clock: WallClock
   private let logger: Logger
 
-  private var active: [String: Task<Void, Never>] = [:]
-  private var activeUnreachable: Set<String> = []
+  private var places: QueuePlaces
+  private var active: [String: DestinationQueue] = [:]
   private let resting: RestingSessions
   private var isReporting = false
   /// Something may be due to be reported that the reporting under way has not seen.
@@ -36,19 +38,23 @@ package actor QueueRunner {
   private static let reportRetry = Duration.seconds(3_600)
   private static let sweepLimit = 100
 
-  /// - Parameter signature: signs anew what has to be rewritten for a server; nil: it then goes out unsigned.
+  /// - Parameters:
+  ///   - signature: signs anew what has to be rewritten for a server; nil: it then goes out unsigned.
+  ///   - steadyClock: by which it is seen who gets nowhere.
   package init(
-    store: MailStore, router: Router, transport: any MailTransport, reporter: DeliveryReporter,
-    schedule: RetrySchedule = RetrySchedule(), limits: QueueLimits = QueueLimits(), signature: HeaderSignature? = nil,
-    clock: WallClock, logger: Logger
+    store: MailStore, router: Router, routes: OutboundRoutes = OutboundRoutes(), transport: any MailTransport,
+    reporter: DeliveryReporter, schedule: RetrySchedule = RetrySchedule(), limits: QueueLimits = QueueLimits(),
+    signature: HeaderSignature? = nil, clock: WallClock, steadyClock: SteadyClock = .system, logger: Logger
   ) {
     self.store = store
     self.router = router
+    self.routes = routes
     self.transport = transport
     self.reporter = reporter
     self.schedule = schedule
     self.limits = limits
     self.signature = signature
+    places = QueuePlaces(limits, steadyClock)
     resting = RestingSessions(limits)
     self.clock = clock
     self.logger = logger
@@ -60,6 +66,7 @@ package actor QueueRunner {
 
   /// Until the task is cancelled; returns when what is under way has ended.
   package func run() async {
+    await route()
     store.watchQueue { [signal] in signal.yield() }
     wake()
     await withDiscardingTaskGroup { group in
@@ -67,6 +74,7 @@ package actor QueueRunner {
         if Task.isCancelled { break }
         await expire()
         startReports(in: &group)
+        await makeRoom()
         await startDestinations(in: &group)
         await setAlarm()
         try? await Task.sleep(for: Self.shortestPause)
@@ -75,6 +83,25 @@ package actor QueueRunner {
       group.cancelAll()
     }
     await resting.end()
+  }
+
+  /// What was queued goes by the routes of today. Before anything is started: nothing may be under way by two of them.
+  private func route() async {
+    while !Task.isCancelled {
+      do throws(StoreError) {
+        let count = try await store.rerouteQueue { [routes] recipient, sender, last in
+          if last == HeldMail.destination { return last }
+          let assurance = QueueDestination(text: last).assurance
+          return routes.destination(of: recipient, from: sender, assurance: assurance).text
+        }
+        if count > 0 { logger.notice("queue_rerouted", metadata: ["recipients": "\(count)"]) }
+        return
+      } catch {
+        guard error != .closed else { return }
+        logger.error("queue_not_rerouted", metadata: ["error": "\(error)"])
+        try? await Task.sleep(for: Self.longestSleep)
+      }
+    }
   }
 
   /// There is one at a time: if each event left its own behind, each of those would be an event again.
@@ -88,8 +115,10 @@ package actor QueueRunner {
 
   private func pause() async -> Duration {
     let now = clock.now()
-    guard let next = (try? await store.nextQueueEvent(after: now)) ?? nil else { return Self.longestSleep }
-    let pause = Duration.microseconds(next.microseconds - now.microseconds)
+    var pause = places.nextRoom ?? Self.longestSleep
+    if let next = (try? await store.nextQueueEvent(after: now)) ?? nil {
+      pause = min(pause, .microseconds(next.microseconds - now.microseconds))
+    }
     return min(max(pause, .milliseconds(1)), Self.longestSleep)
   }
 
@@ -97,13 +126,18 @@ package actor QueueRunner {
 
   private func startDestinations(in group: inout DiscardingTaskGroup) async {
     let recently = clock.now().advanced(by: .zero - limits.recently)
-    await start(reachable: true, from: recently, limits.destinations - active.count, in: &group)
-    await start(reachable: true, roomForBacklog, in: &group)
-    let room = min(roomForBacklog, limits.unreachableDestinations - activeUnreachable.count)
-    await start(reachable: false, room, in: &group)
+    await start(reachable: true, from: recently, places.room, in: &group)
+    await start(reachable: true, places.roomForBacklog, in: &group)
+    await start(reachable: false, places.roomForUnreachable, in: &group)
   }
 
-  private var roomForBacklog: Int { limits.destinations - limits.recentDestinations - active.count }
+  /// However many servers say nothing.
+  private func makeRoom() async {
+    var (count, slowest) = places.excess
+    for name in slowest where count > 0 {
+      if await active[name]?.giveWay() == true { count -= 1 }
+    }
+  }
 
   private func start(
     reachable: Bool, from earliest: Timestamp = .unixEpoch, _ room: Int, in group: inout DiscardingTaskGroup
@@ -112,26 +146,27 @@ package actor QueueRunner {
     let due: [QueuedDestination]
     do throws(StoreError) {
       due = try await store.dueDestinations(
-        reachable: reachable, from: earliest, at: clock.now(), without: Set(active.keys), limit: room)
+        reachable: reachable, from: earliest, at: clock.now(), without: places.names, limit: room)
     } catch {
       if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
       return
     }
     for destination in due {
-      let task: Task<Void, Never>
+      let pace = places.take(destination.name, isReachable: reachable)
       if destination.name == HeldMail.destination {
         let held = HeldMail(store: store, router: router, schedule: schedule, clock: clock, logger: logger)
-        task = Task { await held.release() }
-      } else {
-        let queue = DestinationQueue(
-          destination, store: store, transport: transport, resting: resting, schedule: schedule, limits: limits,
-          signature: signature, clock: clock, logger: logger)
-        task = Task { await queue.run() }
+        group.addTask {
+          await held.release()
+          await self.ended(destination.name)
+        }
+        continue
       }
-      active[destination.name] = task
-      if !reachable { activeUnreachable.insert(destination.name) }
+      let queue = DestinationQueue(
+        destination, store: store, transport: transport, resting: resting, pace: pace, schedule: schedule,
+        limits: limits, signature: signature, clock: clock, logger: logger)
+      active[destination.name] = queue
       group.addTask {
-        await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+        await queue.run()
         await self.ended(destination.name)
       }
     }
@@ -139,7 +174,7 @@ package actor QueueRunner {
 
   private func ended(_ destination: String) {
     active[destination] = nil
-    activeUnreachable.remove(destination)
+    places.leave(destination)
     wake()
   }
 
@@ -219,7 +254,7 @@ package actor QueueRunner {
   }
 
   private func expire(_ delivery: QueuedDelivery, _ progress: inout QueueProgress) async throws(StoreError) {
-    for recipient in delivery.recipients where active[recipient.destination] == nil {
+    for recipient in delivery.recipients where !places.contains(recipient.destination) {
       var note = DeliveryNote(decoding: recipient.result)
       if note == nil, let destination = try await store.queuedDestination(recipient.destination) {
         note = DeliveryNote(decoding: destination.result)

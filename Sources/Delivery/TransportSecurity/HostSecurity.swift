@@ -24,6 +24,8 @@ package struct HostSecurity: Sendable {
   package let policy: TLSResult.Policy
   /// What is wrong whatever the handshake brings. It stops nothing, and is reported.
   package let shortcoming: TLSFailure?
+  /// What the route demands besides.
+  private var minimum = TLSMinimum.opportunistic
 
   init(
     _ assurance: Assurance, serverName: DomainName, policy: TLSResult.Policy, shortcoming: TLSFailure? = nil
@@ -41,9 +43,22 @@ package struct HostSecurity: Sendable {
       policy: TLSResult.Policy(kind: .none, domain: domain, strings: [], hostPatterns: []))
   }
 
+  /// What the host is owed where a route demands at least this much; nil where that can't be had.
+  func raised(to minimum: TLSMinimum) -> HostSecurity? {
+    guard minimum < .dane || isDANE else { return nil }
+    var raised = self
+    raised.minimum = minimum
+    return raised
+  }
+
+  private var isDANE: Bool {
+    if case .dane = assurance { true } else { false }
+  }
+
   /// Nothing may be sent to the host in plaintext.
   package var requiresTLS: Bool {
-    switch assurance {
+    if minimum > .opportunistic { return true }
+    return switch assurance {
     case .dane, .daneWithoutUsableRecords, .mtaSTS(.enforce): true
     case .mtaSTS, .opportunistic: false
     }
@@ -54,7 +69,8 @@ package struct HostSecurity: Sendable {
   package func makeContext(
     authorities: TLSClientContext.Verification = .system
   ) throws(CertificateError) -> TLSClientContext {
-    switch assurance {
+    if minimum == .verified, !isDANE { return try TLSClientContext(verification: authorities) }
+    return switch assurance {
     case .dane(let dane): try TLSClientContext(verification: .dane(dane))
     case .daneWithoutUsableRecords, .opportunistic: try TLSClientContext(verification: .none)
     // A host that the policy does not name is anybody's, however good its certificate.

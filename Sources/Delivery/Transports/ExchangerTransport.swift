@@ -6,7 +6,7 @@ import SMTP
 package import SMTPClient
 
 /// Mail goes to the hosts that a domain names in DNS, with the TLS that each is owed.  RFC 5321 §5.1.
-package struct ExchangerTransport: MailTransport {
+package struct ExchangerTransport: Sendable {
   private let lookup: ExchangerLookup
   private let security: TransportSecurity
   private let policies: PolicyDiscovery?
@@ -28,11 +28,12 @@ package struct ExchangerTransport: MailTransport {
     self.settings = settings
   }
 
-  package func way(to destination: String) async -> TransportWay {
-    let destination = QueueDestination(text: destination)
-    guard let domain = Domain(destination.domain) else {
-      return .none(
-        DeliveryNote(.failed, EnhancedStatus(5, 1, 2), explanation: "\(destination.domain) is not a domain"))
+  /// - Parameter tls: what the hosts must have at least.
+  func way(
+    to text: String, assurance: QueueDestination.Assurance, tls: TLSMinimum
+  ) async -> TransportWay {
+    guard let domain = Domain(text) else {
+      return .none(DeliveryNote(.failed, EnhancedStatus(5, 1, 2), explanation: "\(text) is not a domain"))
     }
     var generator = SystemRandomNumberGenerator()
     let route: MailRoute
@@ -48,20 +49,38 @@ package struct ExchangerTransport: MailTransport {
     switch route {
     case .hosts(let hosts):
       guard let name = DomainName(domain) else { return failed(EnhancedStatus(5, 1, 2), "there is no such domain") }
-      var walk = ExchangerWalk(hosts: hosts, domain: name, lookup: lookup, settings: settings)
-      if destination.assurance == .policy {
+      var walk = ExchangerWalk(hosts: hosts, domain: name, minimum: tls, lookup: lookup, settings: settings)
+      if assurance == .policy {
         walk.security = security
         walk.discovery = await policies?.policy(of: name)
         walk.results = results
       }
       return .hosts(walk)
-    case .address(let address):
-      return .hosts(
-        FixedHostWalk(HostAddress(name: destination.domain, address: address, port: settings.port), settings))
+    case .address(let address): return way(to: address, named: text, tls)
     case .nullMX: return failed(EnhancedStatus(5, 1, 10), "the domain \(domain) takes no mail")
     case .noSuchDomain: return failed(EnhancedStatus(5, 1, 2), "there is no domain \(domain)")
     case .noHosts: return failed(EnhancedStatus(5, 4, 4), "the domain \(domain) has no mail server that can be reached")
     case .leadsBack: return failed(EnhancedStatus(5, 4, 6), "mail for \(domain) leads back to this server")
+    }
+  }
+
+  /// RFC 5321 §4.1.3: an address literal.
+  private func way(to address: IPAddress, named name: String, _ minimum: TLSMinimum) -> TransportWay {
+    func unknown(_ text: String) -> TransportWay {
+      .unknown(DeliveryNote(.delayed, EnhancedStatus(4, 7, 5), explanation: text))
+    }
+    guard minimum < .dane else { return unknown("an address has no TLSA records") }
+    do throws(CertificateError) {
+      let context = try TLSClientContext(verification: minimum == .verified ? settings.authorities : .none)
+      let tls = ClientTLS(context: context, serverName: address.description)
+      let host = HostAddress(
+        name: name, address: address, port: settings.port, source: settings.source(for: address))
+      return .hosts(
+        KnownHostWalk(
+          [host], settings.session(minimum == .opportunistic ? .opportunistic(tls) : .required(tls)),
+          whenRefused: .isFinal))
+    } catch {
+      return unknown("\(error)")
     }
   }
 }
@@ -76,6 +95,9 @@ package struct OutboundSettings: Sendable {
   /// Whom certificates have to come from where names count: of a smarthost, of hosts under MTA-STS.
   package var authorities = TLSClientContext.Verification.system
   package var limits = ClientLimits()
+  /// After this no further host of a destination is tried: each may take its time, and there may be dozens.
+  package var longestSearch: Duration = .seconds(600)
+  package var clock = SteadyClock.system
   package var trace: (@Sendable (_ connectionID: String, TraceDirection, [UInt8]) -> Void)?
   package init(name: String) { self.name = name }
 
@@ -93,6 +115,7 @@ package struct OutboundSettings: Sendable {
 struct ExchangerWalk: HostWalk {
   let hosts: MailHosts
   let domain: DomainName
+  let minimum: TLSMinimum
   let lookup: ExchangerLookup
   let settings: OutboundSettings
   /// Nil: each host is owed what it offers, and no more.
@@ -108,10 +131,14 @@ struct ExchangerWalk: HostWalk {
   private var host: DomainName
   /// Something of the destination has demanded TLS, or kept from finding out.
   private var hasMetPolicy = false
+  private var started: Duration?
 
-  init(hosts: MailHosts, domain: DomainName, lookup: ExchangerLookup, settings: OutboundSettings) {
+  init(
+    hosts: MailHosts, domain: DomainName, minimum: TLSMinimum, lookup: ExchangerLookup, settings: OutboundSettings
+  ) {
     self.hosts = hosts
     self.domain = domain
+    self.minimum = minimum
     self.lookup = lookup
     self.settings = settings
     host = domain
@@ -121,6 +148,7 @@ struct ExchangerWalk: HostWalk {
     nextHost = 0
     addresses = []
     lastFailure = nil
+    started = nil
   }
 
   func withoutPolicies() -> (any HostWalk)? {
@@ -134,7 +162,9 @@ struct ExchangerWalk: HostWalk {
   }
 
   mutating func next() async -> OpenSession? {
-    while !Task.isCancelled {
+    let started = started ?? settings.clock.now()
+    self.started = started
+    while !Task.isCancelled, settings.clock.now() - started < settings.longestSearch {
       if addresses.isEmpty {
         guard nextHost < hosts.names.count else { return nil }
         await look(at: hosts.names[nextHost])
@@ -152,15 +182,12 @@ struct ExchangerWalk: HostWalk {
       let found = try await lookup.addresses(of: name)
       if found.addresses.isEmpty { return fail(EnhancedStatus(4, 4, 4), "\(name) has no address") }
       guard let security else {
-        secured = .unasked(name, domain)
-        addresses = found.addresses
-        return
+        return use(.unasked(name, domain), at: found)
       }
       switch try await security.decide(found, of: hosts, domain: domain, policy: discovery?.kept?.policy) {
       case .secured(let secured):
-        self.secured = secured
         if secured.requiresTLS { hasMetPolicy = true }
-        addresses = found.addresses
+        use(secured, at: found)
       case .refused(let failure, let policy):
         hasMetPolicy = true
         count(TLSResult(policy: policy, host: name, failure: failure))
@@ -177,6 +204,15 @@ struct ExchangerWalk: HostWalk {
       }
       fail(EnhancedStatus(4, 4, 3), "\(name): \(error)")
     }
+  }
+
+  /// A route may demand more than the domain.
+  private mutating func use(_ secured: HostSecurity, at found: HostAddresses) {
+    guard let raised = secured.raised(to: minimum) else {
+      return fail(EnhancedStatus(4, 7, 5), "\(host) has no TLSA records that count, and the route demands them")
+    }
+    self.secured = raised
+    addresses = found.addresses
   }
 
   private mutating func connect(to address: IPAddress) async -> OpenSession? {
@@ -222,41 +258,6 @@ struct ExchangerWalk: HostWalk {
 
   private mutating func fail(_ status: EnhancedStatus, _ text: String, at host: String? = nil) {
     lastFailure = DeliveryNote(.delayed, status, host: host, explanation: text)
-  }
-}
-
-/// One host at a known address, without verification.
-struct FixedHostWalk: HostWalk {
-  let host: HostAddress
-  let settings: OutboundSettings
-  private(set) var lastFailure: DeliveryNote?
-  private var isDone = false
-
-  init(_ host: HostAddress, _ settings: OutboundSettings) {
-    self.host = host
-    self.settings = settings
-  }
-
-  mutating func restart() {
-    isDone = false
-    lastFailure = nil
-  }
-
-  mutating func next() async -> OpenSession? {
-    guard !isDone else { return nil }
-    isDone = true
-    var target = host
-    target.source = settings.source(for: host.address)
-    do {
-      let tls = ClientTLS(context: try TLSClientContext(verification: .none), serverName: host.name)
-      let session = try await ClientSession.connect(to: target, settings: settings.session(.opportunistic(tls)))
-      return OpenSession(session: session, host: "\(target)")
-    } catch let error as HostFailure {
-      lastFailure = DeliveryNote(error, host: "\(target)")
-    } catch {
-      lastFailure = DeliveryNote(.delayed, EnhancedStatus(4, 7, 5), host: "\(target)", explanation: "\(error)")
-    }
-    return nil
   }
 }
 

@@ -14,6 +14,10 @@ package struct LoadedConfiguration: Sendable {
     if let path = sources.file { readFile(path) }
     readEnvironment(sources.environment)
     for override in sources.overrides { set(override.path, to: override.values, from: .flag(override.flag)) }
+    for problem in configuration.outbound.routeProblems {
+      let place = (origins[problem.path] ?? .standard).description
+      problems.append(ConfigurationProblem(place: place, path: problem.path, text: "expected \(problem.expected)"))
+    }
   }
 
   /// What `config show` prints.
@@ -47,6 +51,18 @@ extension LoadedConfiguration {
       } catch {
         problems.append(ConfigurationProblem(place: place, path: "tls.certificates", text: "\(files.chain): \(error)"))
       }
+    }
+  }
+}
+
+extension LoadedConfiguration {
+  /// Reads the passwords of transports too.
+  package mutating func checkTransports() {
+    guard problems.isEmpty else { return }
+    do throws(StartupError) {
+      _ = try configuration.outbound.makeRoutes()
+    } catch {
+      problems.append(ConfigurationProblem(place: "configuration", path: "", text: "\(error)"))
     }
   }
 }

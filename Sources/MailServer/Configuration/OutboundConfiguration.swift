@@ -5,8 +5,11 @@ package import MessageFormat
 package struct OutboundConfiguration: Hashable, Sendable {
   /// False: mail for other servers is refused.
   package var isEnabled = true
-  package var smarthost: SmarthostAddress?
+  package var smarthost: ServerAddress?
   package var smarthostPassword: String?
+  package var transports: [TransportSetting] = []
+  /// The first that matches counts.
+  package var routes: [RouteSetting] = []
   package var resolver = ResolverSettings.Upstream.system
   /// The root's keys, or those of whatever zone is trusted. Nil: nothing in DNS is taken for signed.
   package var trustAnchors: String? = "/usr/share/dns/root.key"
@@ -29,41 +32,4 @@ package struct OutboundConfiguration: Hashable, Sendable {
   package var firstRetry: Duration = .seconds(150)
   /// How long a message may be held back by its sender.  RFC 4865.
   package var longestHold: Duration = .seconds(30 * 86_400)
-}
-
-/// `smtps://user@mail.example.net:465`, `smtp://user@mail.example.net:587`.
-package struct SmarthostAddress: Hashable, Sendable, CustomStringConvertible {
-  package var isImplicitTLS: Bool
-  package var user: String?
-  package var host: DomainName
-  package var port: UInt16
-
-  package init?(_ text: String) {
-    let scheme: String
-    if text.hasPrefix("smtps://") {
-      (scheme, isImplicitTLS) = ("smtps://", true)
-    } else if text.hasPrefix("smtp://") {
-      (scheme, isImplicitTLS) = ("smtp://", false)
-    } else {
-      return nil
-    }
-    var rest = text.dropFirst(scheme.count)
-    if let at = rest.lastIndex(of: "@") {
-      user = String(rest[..<at])
-      rest = rest[rest.index(after: at)...]
-    }
-    var port: UInt16 = isImplicitTLS ? 465 : 587
-    if let colon = rest.lastIndex(of: ":") {
-      guard let number = UInt16(rest[rest.index(after: colon)...]), number > 0 else { return nil }
-      port = number
-      rest = rest[..<colon]
-    }
-    guard let host = DomainName(String(rest)), !host.isRoot, user?.isEmpty != true else { return nil }
-    self.host = host
-    self.port = port
-  }
-
-  package var description: String {
-    "\(isImplicitTLS ? "smtps" : "smtp")://\(user.map { "\($0)@" } ?? "")\(host):\(port)"
-  }
 }

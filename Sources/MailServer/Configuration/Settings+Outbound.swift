@@ -17,14 +17,14 @@ extension Settings {
     Setting(
       path: "outbound.smarthost",
       about: [
-        "Hand all of it to this server, for those whose port 25 is closed: smtps://user@mail.example.net (TLS from the",
-        "start, port 465) or smtp://user@mail.example.net:587 (STARTTLS). Its certificate must be good.",
+        "Hand all of it that no route takes to this server, for those whose port 25 is closed: smtps://user@mail.example.net",
+        "(TLS from the start, port 465) or smtp://user@mail.example.net:587 (STARTTLS). Its certificate must be good.",
       ],
       example: "\"\"",
       change: .restart,
       form: .scalar { configuration, text throws(EntryProblem) in
         if text.isEmpty { return configuration.outbound.smarthost = nil }
-        guard let smarthost = SmarthostAddress(text) else {
+        guard let smarthost = ServerAddress(text), smarthost.scheme != .lmtp else {
           throw EntryProblem(expected: "smtps://user@host or smtp://user@host:587, not \(quoted(text))")
         }
         configuration.outbound.smarthost = smarthost
@@ -39,6 +39,53 @@ extension Settings {
         configuration.outbound.smarthostPassword = text.isEmpty ? nil : text
       },
       values: { [$0.outbound.smarthostPassword == nil ? "" : "<hidden>"] }),
+    Setting(
+      path: "outbound.transports",
+      about: [
+        "Other ways for mail to leave, by name. A server is smtps://user@host (TLS from the start, port 465),",
+        "smtp://user@host:587 (STARTTLS), lmtp://host:24 or lmtp:///PATH of a socket; without one, mail goes by MX records.",
+        "tls is the least that will do: opportunistic (whatever the other side wants), required (with any certificate),",
+        "verified (by a known authority, or TLSA records; the default for smtp and smtps), dane (TLSA records only).",
+        "refuse sends mail back with these words. For example:",
+        "  - name: hub",
+        "    server: smtps://user@mail.example.net",
+        "    password_file: /etc/martlet/hub.password",
+        "  - name: archive",
+        "    server: lmtp:///run/archive/lmtp",
+        "  - name: closed",
+        "    refuse: We do not write to them.",
+      ],
+      example: "[]",
+      change: .restart,
+      form: .list(fields: TransportSetting.fieldNames) { configuration, entries in
+        let (transports, problems) = parsed(entries) { entry throws(EntryProblem) in
+          try TransportSetting(parsing: entry)
+        }
+        configuration.outbound.transports = transports
+        return problems
+      },
+      values: { $0.outbound.transports.map(\.text) }),
+    Setting(
+      path: "outbound.routes",
+      about: [
+        "Which mail takes which transport: by the recipient's domain (example.net, .example.net for the names below it, * for",
+        "all), by the sender's, or both; the first that matches counts. direct is by MX records. tls raises the transport's",
+        "own. For example:",
+        "  - to: partner.example",
+        "    tls: verified",
+        "  - from: news.example.org",
+        "    transport: hub",
+        "  - to: [archive.example, .archive.example]",
+        "    transport: archive",
+      ],
+      example: "[]",
+      change: .restart,
+      form: .list(fields: RouteSetting.fieldNames) { configuration, entries in
+        let (routes, problems) = parsed(entries) { entry throws(EntryProblem) in try RouteSetting(parsing: entry) }
+        configuration.outbound.routes = routes
+        return problems
+      },
+      values: { $0.outbound.routes.map(\.text) }),
     Setting(
       path: "outbound.resolver",
       about: [
@@ -78,8 +125,8 @@ extension Settings {
     Setting(
       path: "outbound.authorities",
       about: [
-        "A PEM file of the authorities that the certificates of a smarthost, and of hosts and policies under MTA-STS, must",
-        "come from, in place of the system's.",
+        "A PEM file of the authorities that the certificates of a smarthost, of hosts where a route demands it, and of hosts and",
+        "policies under MTA-STS, must come from, in place of the system's.",
       ],
       example: "\"\"",
       change: .restart,

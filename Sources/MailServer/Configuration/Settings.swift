@@ -211,7 +211,7 @@ enum Settings {
 
 // MARK: Texts and values
 
-private func parsed<Element>(
+func parsed<Element>(
   _ entries: [ListEntry], _ parse: (ListEntry) throws(EntryProblem) -> Element
 ) -> ([Element], [Int: EntryProblem]) {
   var elements: [Element] = []

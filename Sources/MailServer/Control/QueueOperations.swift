@@ -21,6 +21,8 @@ package struct QueueFilterText: Codable, Hashable, Sendable {
 package struct QueuedMessageSummary: Codable, Hashable, Sendable {
   package struct Recipient: Codable, Hashable, Sendable {
     package var address: String
+    /// By which it goes: a name of the configuration, or `direct`.
+    package var transport: String
     /// `waiting`, `held`, `reporting`.
     package var state: String
     package var attempts: Int
@@ -86,7 +88,7 @@ extension Administration {
     guard text.ids.allSatisfy({ $0 > 0 }) else { throw Refusal("an ID of the queue is a number from 1 on") }
     return QueueFilter(
       ids: text.ids.isEmpty ? nil : text.ids.map { QueueID(rawValue: $0) }, sender: sender,
-      destination: text.destination?.lowercased(), state: text.isHeld ? .held : nil)
+      domain: text.destination?.lowercased(), state: text.isHeld ? .held : nil)
   }
 
   /// Whoever was released by an administrator is not held any more, whatever its sender wrote.
@@ -109,7 +111,8 @@ extension Administration {
       }
       recipients.append(
         QueuedMessageSummary.Recipient(
-          address: "\(recipient.address)", state: "\(recipient.state)", attempts: recipient.attempts,
+          address: "\(recipient.address)", transport: QueueDestination(text: recipient.destination).transport,
+          state: "\(recipient.state)", attempts: recipient.attempts,
           nextAttempt: recipient.state == .waiting ? iso8601(next) : nil, status: note.map { "\($0.status)" },
           host: note?.host, problem: note?.reply ?? note?.explanation))
     }

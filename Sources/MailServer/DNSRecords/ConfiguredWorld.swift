@@ -32,7 +32,7 @@ extension MailIdentity {
     self.init(
       domain: name, hostname: hostname, addresses: parsed.isEmpty ? publicAddresses() : parsed,
       areAddressesGiven: !parsed.isEmpty, keyRecords: domain.keyRecords, retiredKeyRecords: domain.retiredKeyRecords,
-      publicKeyDigest: digest, smarthost: configuration.outbound.smarthost?.host)
+      publicKeyDigest: digest, smarthost: configuration.outbound.smarthostOfTheRest)
   }
 
   /// Looks at all of it in DNS, by the resolver that is configured.

@@ -41,7 +41,8 @@ struct Sending: Sendable {
     schedule.givesUpAfter = configuration.givesUpAfter
     schedule.warnsAfter = configuration.warnsAfter
     let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
-    let mail = OwnMail(store: store, router: router, keys: keys, clock: clock)
+    let routes = try configuration.makeRoutes()
+    let mail = OwnMail(store: store, router: router, keys: keys, routes: routes, clock: clock)
     let authorities = try authorities(configuration)
     let client = httpsClient(authorities)
     let counter = configuration.sendsTLSReports ? TLSResultCounter(clock: clock) : nil
@@ -52,14 +53,16 @@ struct Sending: Sendable {
         submitter: { submitter(plan.configuration, store, hostname) }, clock: clock,
         logger: output.logger("tls-reports"))
     }
-    let outgoing = OutgoingMail(schedule: schedule, rewriting: rewriting, keys: keys, clock: clock)
+    let outgoing = OutgoingMail(
+      routes: routes, schedule: schedule, rewriting: rewriting, keys: keys, clock: clock)
     let runner = QueueRunner(
-      store: store, router: router, transport: try transport(plan, resolver, store, counter, authorities, client, clock, output),
+      store: store, router: router, routes: routes,
+      transport: try transport(plan, routes, resolver, store, counter, authorities, client, clock, output),
       reporter: DeliveryReporter(
         store: store, mail: mail, hostname: hostname, schedule: schedule, clock: clock,
         logger: output.logger("delivery")),
-      schedule: schedule, limits: configuration.smarthost == nil ? QueueLimits() : .smarthost,
-      signature: { outgoing.newSignature(of: $0) }, clock: clock, logger: output.logger("delivery"))
+      schedule: schedule, signature: { outgoing.newSignature(of: $0) }, clock: clock,
+      logger: output.logger("delivery"))
     return Sending(
       outgoing: outgoing, keys: keys, resolver: validating, plain: plain, runner: runner, reporter: reporter,
       task: Task {
@@ -105,8 +108,8 @@ struct Sending: Sendable {
   }
 
   private static func transport(
-    _ plan: ServerPlan, _ resolver: any Resolving, _ store: MailStore, _ counter: TLSResultCounter?,
-    _ authorities: [UInt8]?, _ client: HTTPSClient, _ clock: WallClock, _ output: LogOutput
+    _ plan: ServerPlan, _ routes: OutboundRoutes, _ resolver: any Resolving, _ store: MailStore,
+    _ counter: TLSResultCounter?, _ authorities: [UInt8]?, _ client: HTTPSClient, _ clock: WallClock, _ output: LogOutput
   ) throws(StartupError) -> any MailTransport {
     let configuration = plan.configuration.outbound
     var settings = OutboundSettings(name: configuration.name ?? plan.hostname)
@@ -114,27 +117,15 @@ struct Sending: Sendable {
     settings.sources = configuration.sources.compactMap { IPAddress($0) }
     settings.trace = trace(output)
     if let authorities { settings.authorities = .authorities(authorities) }
-    if let smarthost = configuration.smarthost {
-      let credentials: Credentials?
-      switch (smarthost.user, configuration.smarthostPassword) {
-      case (let user?, let password?): credentials = Credentials(user: user, password: password)
-      case (nil, nil): credentials = nil
-      case (_?, nil): throw StartupError("outbound.smarthost names a user: outbound.smarthost_password is missing")
-      case (nil, _?): throw StartupError("outbound.smarthost_password: outbound.smarthost names no user")
-      }
-      return SmarthostTransport(
-        SmarthostTransport.Smarthost(
-          host: smarthost.host, port: smarthost.port, encryption: smarthost.isImplicitTLS ? .implicit : .startTLS,
-          credentials: credentials), resolver: resolver, settings: settings)
-    }
     let policies = PolicyDiscovery(
       resolver: resolver,
       source: HTTPSPolicySource(
         client: client, resolver: resolver, port: UInt16(clamping: configuration.policyPort)),
       keeper: StoredPolicies(store: store), clock: clock)
-    return ExchangerTransport(
+    let exchangers = ExchangerTransport(
       resolver: resolver, ownNames: Set([DomainName(plan.hostname)].compactMap { $0 }), policies: policies,
       results: counter, settings: settings)
+    return RoutedTransport(routes, exchangers: exchangers, resolver: resolver, settings: settings)
   }
 
   /// Those that count in place of the system's, as PEM.

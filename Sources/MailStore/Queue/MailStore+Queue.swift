@@ -91,10 +91,10 @@ extension MailStore {
   }
 
   /// Gives everything that waits or is held the destination that is right today. Nothing of the queue may be under way.
-  /// - Parameter destination: of a recipient, by the sender; nil is the null reverse-path.
+  /// - Parameter destination: of a recipient, by the sender (nil is the null reverse-path) and the last one.
   /// - Returns: how many recipients have got another one.
   package func rerouteQueue(
-    _ destination: @Sendable (_ recipient: EmailAddress, _ sender: EmailAddress?) -> String
+    _ destination: @Sendable (_ recipient: EmailAddress, _ sender: EmailAddress?, _ last: String) -> String
   ) async throws(StoreError) -> Int {
     var count = 0
     var last: QueuedRecipientID?
@@ -106,7 +106,7 @@ extension MailStore {
       last = end.id
       let moves = piece.compactMap { way -> (recipient: QueuedRecipientID, destination: String)? in
         guard let recipient = way.recipient else { return nil }
-        let new = destination(recipient, way.sender)
+        let new = destination(recipient, way.sender, way.destination)
         return new == way.destination ? nil : (way.id, new)
       }
       count += moves.count
