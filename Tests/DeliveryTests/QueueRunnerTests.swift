@@ -22,6 +22,10 @@ private final class World: MailTransport {
     var hangsUp = false
     /// RCPT commands of messages that were taken.
     var arrived: [String] = []
+    /// Messages that were taken.
+    var messages = 0
+    /// Destinations whose servers greet and then say nothing to this command.
+    var silent: [String: String] = [:]
   }
   let state: Mutex<State>
   let activity = Activity()
@@ -54,7 +58,7 @@ private final class World: MailTransport {
       // Until the server stops.
       if hangs { try? await Task.sleep(for: .seconds(3_600)) }
       guard lives else { return nil }
-      let server = ScriptedServer(world)
+      let server = ScriptedServer(world, silence: world.state.withLock { $0.silent[destination] })
       guard let session = try? await server.session() else { return nil }
       world.state.withLock { $0.sessions += 1 }
       return OpenSession(session: session, host: "mx.\(destination)")
@@ -69,9 +73,13 @@ private final class ScriptedServer: ScriptedPeer {
     var isContent = false
   }
   private let world: World
+  private let silence: String?
   private let state = Mutex(State())
 
-  init(_ world: World) { self.world = world }
+  init(_ world: World, silence: String?) {
+    self.world = world
+    self.silence = silence
+  }
 
   func session() async throws -> ClientSession {
     let transport = ScriptedTransport(peer: self, clock: world.clock)
@@ -89,10 +97,15 @@ private final class ScriptedServer: ScriptedPeer {
         state.isContent = false
         let hangsUp = world.state.withLock { world in
           world.arrived += state.recipients
+          world.messages += 1
           return world.hangsUp
         }
         world.activity.happened()
         return ("250 taken", hangsUp)
+      }
+      if let silence, line.hasPrefix(silence) {
+        world.activity.happened()
+        return (nil, false)
       }
       switch line.prefix(4) {
       case "EHLO": return ("250-mx.test\r\n250 PIPELINING", false)
@@ -114,7 +127,8 @@ private final class ScriptedServer: ScriptedPeer {
 
   /// Runs the queue of a store until `body` has ended; `after` looks at what is left.
   private func run(
-    _ world: World, limits: QueueLimits = QueueLimits(), _ body: (MailStore) async throws -> Void,
+    _ world: World, limits: QueueLimits = QueueLimits(), routes: OutboundRoutes = OutboundRoutes(),
+    before: (MailStore) async throws -> Void = { _ in }, _ body: (MailStore) async throws -> Void,
     after: (MailStore) async throws -> Void = { _ in }
   ) async throws {
     try await TemporaryStore.with(clock: world.clock.wallClock) { store in
@@ -123,8 +137,10 @@ private final class ScriptedServer: ScriptedPeer {
         store: store, mail: OwnMail(store: store, router: router, keys: nil, clock: world.clock.wallClock),
         hostname: Domain("here.test")!, clock: world.clock.wallClock, logger: Self.logger)
       let runner = QueueRunner(
-        store: store, router: router, transport: world, reporter: reporter, limits: limits, clock: world.clock.wallClock,
+        store: store, router: router, routes: routes, transport: world, reporter: reporter,
+        limits: limits, clock: world.clock.wallClock, steadyClock: SteadyClock { .microseconds(world.clock.now.microseconds) },
         logger: Self.logger)
+      try await before(store)
       let task = Task { await runner.run() }
       do {
         try await body(store)
@@ -140,14 +156,16 @@ private final class ScriptedServer: ScriptedPeer {
   }
 
   private func enqueue(
-    _ address: String, in store: MailStore, due: Timestamp, sender: String = "me@here.test"
+    _ addresses: String..., in store: MailStore, due: Timestamp, sender: String = "me@here.test"
   ) async throws {
     let stage = store.stageBody(expectedSize: nil)
     try await stage.append(Array("Subject: hello\r\n\r\nHello.\r\n".utf8))
-    let recipient = EmailAddress(address)!
     let message = NewQueuedMessage(
       sender: EmailAddress(sender), notBefore: due, expires: due.advanced(by: .seconds(86_400)),
-      recipients: [NewQueuedRecipient(address: recipient, destination: recipient.domain.text)])
+      recipients: addresses.map { text in
+        let address = EmailAddress(text)!
+        return NewQueuedRecipient(address: address, destination: address.domain.text)
+      })
     _ = try await store.deliver(
       try await stage.finish(), to: [], queued: [message], internalDate: DateTime(timestamp: due, offsetMinutes: 0))
   }
@@ -277,6 +295,76 @@ private final class ScriptedServer: ScriptedPeer {
       let arrived = await arrived(200, in: world)
       #expect(Set(arrived).count == 200)
       #expect(arrived.count == 200)
+    }
+  }
+
+  @Test func serversThatSayNothingLeaveTheirPlacesHoweverManyTheyAre() async throws {
+    // All of them fresh: nobody knows yet what they are like.
+    let dead = (1...700).map { "d\($0).test" }
+    let world = World(living: ["live.test"], hanging: Set(dead))
+    let limits = QueueLimits()
+    try await run(world, limits: limits) { store in
+      for name in dead { try await enqueue("a@\(name)", in: store, due: world.clock.now) }
+      func asked(_ count: Int) async {
+        _ = await world.activity.wait { world.state.withLock { $0.asked.count } >= count ? true : nil }
+      }
+      // Every place is taken by one that hangs, and each moment that goes by frees those of another lot.
+      await asked(limits.destinations)
+      for round in 1...4 {
+        world.clock.move(to: world.clock.now.advanced(by: limits.patience))
+        try await enqueue("a\(round)@live.test", in: store, due: world.clock.now)
+        #expect(await arrived(round, in: world).last == "<a\(round)@live.test>")
+      }
+      await asked(701)
+    } after: { store in
+      // Those that were put off for others count as not reached, and none of their messages as tried.
+      let late = try await store.dueDestinations(
+        reachable: false, at: world.clock.now.advanced(by: .seconds(400)), without: [], limit: 700)
+      #expect(late.count >= 100)
+      let waiting = try await store.queuedMessages(QueueFilter(), limit: 1_000).flatMap(\.recipients)
+      #expect(waiting.count == 700)
+      #expect(waiting.allSatisfy { $0.attempts == 0 })
+    }
+  }
+
+  @Test(arguments: ["MAIL", "RCPT", "DATA"])
+  func aServerThatFallsSilentIsLetAloneAsAWhole(command: String) async throws {
+    let world = World(living: ["live.test", "silent.test"])
+    world.state.withLock { $0.silent["silent.test"] = command }
+    try await run(world) { store in
+      for number in 1...3 { try await enqueue("a\(number)@silent.test", in: store, due: world.clock.now) }
+      _ = await world.activity.wait { world.state.withLock { $0.asked.contains("silent.test") } ? true : nil }
+      try await enqueue("a@live.test", in: store, due: world.clock.now)
+      #expect(await arrived(1, in: world) == ["<a@live.test>"])
+      // The times of RFC 5321 go by.
+      let end = world.clock.now.advanced(by: .seconds(3_600))
+      while try await store.queuedDestination("silent.test")?.failures == 0 {
+        if !world.clock.fireNext(until: end) { await Task.yield() }
+      }
+    } after: { store in
+      let waiting = try await store.queuedMessages(QueueFilter(), limit: 10).flatMap(\.recipients)
+      #expect(waiting.map(\.attempts).reduce(0, +) <= 1)
+      #expect(waiting.count == 3)
+    }
+  }
+
+  @Test func whatOneServerTakesIsOneMessageForAllDomainsAlsoIfItWasQueuedBefore() async throws {
+    let world = World(living: ["/hub", "direct.test"])
+    let hub = Transport(.server(MailServerPlace(.host("hub.test", port: 25), dialect: .smtp)))
+    let routes = OutboundRoutes(
+      transports: ["hub": hub],
+      routes: [
+        .init(to: [.exactly(Domain("direct.test")!)], transport: "direct"), .init(to: [.any], transport: "hub"),
+      ])
+    try await run(
+      world, routes: routes,
+      before: { store in
+        try await enqueue("a@one.test", "b@two.test", "c@three.test", "d@direct.test", in: store, due: world.clock.now)
+      }
+    ) { store in
+      #expect(
+        await arrived(4, in: world).sorted() == ["<a@one.test>", "<b@two.test>", "<c@three.test>", "<d@direct.test>"])
+      #expect(world.state.withLock { $0.messages } == 2)
     }
   }
 }

@@ -80,7 +80,7 @@ class DNS:
 class Peer:
     """A mail server at an address of its own. `replies[verb]` is what it says to that verb, one after the other, the last
     for ever; a function is called with the connection and ends it. What arrived is in `mails`. With a certificate (chain and
-    key) it offers STARTTLS."""
+    key) it offers STARTTLS. Whoever says LHLO gets a reply for each recipient. An address with a slash is a socket's path."""
 
     def __init__(self, address, port, extensions=(), certificate=None, **replies):
         self.address = address
@@ -95,8 +95,14 @@ class Peer:
         # At once, now and at most.
         self.open = self.most = 0
         self.lock = threading.Lock()
-        self.listener = socket.create_server((address, port), backlog=200)
-        self.port = self.listener.getsockname()[1]
+        if address.startswith("/"):
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(address)
+            self.listener.listen(200)
+            self.port = None
+        else:
+            self.listener = socket.create_server((address, port), backlog=200)
+            self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -140,10 +146,11 @@ class Peer:
         with connection.makefile("rb") as lines:
             if not is_secured and not say("greeting", "220 peer.zz ESMTP").startswith("2"):
                 return None
-            sender, recipients = None, []
+            sender, recipients, speaks_lmtp = None, [], False
             for line in lines:
                 verb = line.split()[0].upper().decode() if line.split() else ""
-                if verb == "EHLO":
+                if verb in ("EHLO", "LHLO"):
+                    speaks_lmtp = verb == "LHLO"
                     offer = ["STARTTLS"] if self.certificate and not is_secured else []
                     words = ["peer.zz", *offer, *self.extensions]
                     say("EHLO", "\r\n".join(f"250{'-' if word is not words[-1] else ' '}{word}" for word in words))
@@ -162,7 +169,8 @@ class Peer:
                         if part == b".\r\n":
                             break
                         body.append(part[1:] if part.startswith(b".") else part)
-                    if say("message", "250 taken").startswith("2"):
+                    replies = [say("message", "250 taken") for _ in (recipients if speaks_lmtp else [None])]
+                    if any(said.startswith("2") for said in replies):
                         self.count += 1
                         self.mails.put((sender, recipients, b"".join(body)))
                 elif verb == "QUIT":

@@ -49,6 +49,42 @@ import Testing
     ("log: info\n", ["f:1:6: log: expected keys and values"]),
     ("limits:\n  stop_within: 2h\n", ["f:2:16: limits.stop_within: expected a time from 1s to 10m, not \"2h\""]),
     ("store:\n  keep_deleted: 0d\n", ["f:2:17: store.keep_deleted: expected a time from 1h to 36500d, not \"0d\""]),
+    (
+      "outbound:\n  transports:\n    - hub=smtps://mail.example.net\n    - name: archive\n      server: lmtp:///run/lmtp\n"
+        + "    - name: no\n      refuse: Not to them.\n  routes:\n    - example.net=hub\n    - to: [a.example, .a.example]\n"
+        + "      from: b.example\n      tls: dane\n    - to: \"*\"\n      transport: archive\n", []
+    ),
+    (
+      "outbound:\n  routes: [example.net=hbu]\n  transports: [hub=smtp://mail.example.net]\n",
+      [
+        "f:2: outbound.routes: expected one of direct, hub, not \"hbu\"; did you mean hub? (example.net=hbu)"
+      ]
+    ),
+    (
+      "outbound:\n  transports:\n    - hub=ftp://x\n    - direct=smtp://x\n    - name: a b\n    - name: s\n"
+        + "      server: lmtp:///run/s\n      tls: required\n    - name: u\n      server: smtp://me@x\n    - name: w\n"
+        + "      server: smtp://me@x\n      password: p\n      tls: required\n    - name: r\n      refuse: no\n      tls: dane\n"
+        + "    - name: t\n      tls: some\n",
+      [
+        "f:3:7: outbound.transports.server: expected smtps://user@host, smtp://host:587, lmtp://host:24 or lmtp:///path, "
+          + "not \"ftp://x\"",
+        "f:4:7: outbound.transports.name: expected another name: direct is there already",
+        "f:5:13: outbound.transports.name: expected up to 32 letters, digits, - and _, not \"a b\"",
+        "f:8:12: outbound.transports.tls: expected nothing: a socket has no TLS",
+        "f:10:15: outbound.transports.server: expected password or password_file beside a user",
+        "f:14:12: outbound.transports.tls: expected verified or dane: a password is for nobody else",
+        "f:17:12: outbound.transports.tls: expected nothing beside refuse",
+        "f:19:12: outbound.transports.tls: expected one of opportunistic, required, verified, dane, not \"some\"",
+      ]
+    ),
+    (
+      "outbound:\n  routes:\n    - transport: direct\n    - to: a.example\n    - to: a/b\n      transport: direct\n",
+      [
+        "f:3:7: outbound.routes: expected to or from: domains (example.net, .example.net for those below it, * for all)",
+        "f:4:7: outbound.routes: expected transport: the name of one of outbound.transports, or direct",
+        "f:5:11: outbound.routes.to: expected example.net, .example.net or *, not \"a/b\"",
+      ]
+    ),
     ("log:\n  trace: perhaps\n", ["f:2:10: log.trace: expected true or false, not \"perhaps\""]),
   ]
 

@@ -147,7 +147,7 @@ actor DestinationQueue {
   private func deliver(over walk: any HostWalk, from rested: RestedSession? = nil) async {
     await withDiscardingTaskGroup { group in
       startSession(walk, rested, in: &group)
-      // More sessions once the first has reached somebody, as long as messages wait.
+      // More sessions once a server has answered about a message, as long as others wait.
       while await needsExtraSession() { startSession(walk, nil, in: &group) }
     }
   }
@@ -164,7 +164,7 @@ actor DestinationQueue {
   private func needsExtraSession() async -> Bool {
     while true {
       if sessions == 0 { return false }
-      if hasReached, unreachable == nil, sessions < limits.sessionsWithDestination, waiting.count > sessions {
+      if pace.state.hasMoved, unreachable == nil, sessions < limits.sessionsWithDestination, waiting.count > sessions {
         return true
       }
       await withCheckedContinuation { decision = $0 }

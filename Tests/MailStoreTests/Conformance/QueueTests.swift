@@ -100,6 +100,35 @@ import Testing
     }
   }
 
+  @Test("what waits or is held can be given another destination, and what was tried is due there at once")
+  func rerouting() async throws {
+    let clock = Mutex(time)
+    try await StoreFixture.with(options: { $0.clock = WallClock { clock.withLock { $0 } } }) { fixture in
+      _ = try await fixture.addAccount()
+      try await fixture.enqueue(["a@one.test", "b@two.test", "c@three.test", "d@four.test"])
+      _ = try await fixture.store.perform(.hold, on: QueueFilter(domain: "three.test"))
+      let tried = try await fixture.deliveries("two.test")[0]
+      var progress = QueueProgress()
+      progress.outcomes = [(tried.id(1), .retry(at: time.advanced(by: .seconds(7_200)), result: "later"))]
+      try await fixture.store.note(progress)
+      let later = time.advanced(by: .seconds(60))
+      clock.withLock { $0 = later }
+      let count = try await fixture.store.rerouteQueue { recipient, sender in
+        sender?.domain.text == "example.test" && recipient.domain.text != "four.test" ? "/hub" : recipient.domain.text
+      }
+      #expect(count == 3)
+      #expect(try await fixture.deliveries("/hub", at: later).flatMap(\.recipients).map(\.position) == [0, 1])
+      #expect(try await fixture.deliveries("four.test", at: later).count == 1)
+      #expect(try await fixture.store.perform(.release, on: QueueFilter(domain: "three.test")) == 1)
+      #expect(try await fixture.deliveries("/hub", at: later).flatMap(\.recipients).map(\.position) == [0, 1, 2])
+      #expect(try await fixture.due(at: later).contains("/hub"))
+      let again = try await fixture.store.rerouteQueue { recipient, _ in
+        recipient.domain.text == "four.test" ? "four.test" : "/hub"
+      }
+      #expect(again == 0)
+    }
+  }
+
   @Test("retries, warnings and expiry have their times")
   func times() async throws {
     let clock = Mutex(time)
