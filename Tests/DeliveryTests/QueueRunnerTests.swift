@@ -24,12 +24,16 @@ private final class World: MailTransport {
     var arrived: [String] = []
     /// Messages that were taken.
     var messages = 0
+    /// How far the clock that tells the time is off.
+    var offset = Duration.zero
     /// Destinations whose servers greet and then say nothing to this command.
     var silent: [String: String] = [:]
   }
   let state: Mutex<State>
   let activity = Activity()
   let clock = FakeClock()
+  /// The time, which somebody may put forward or back.
+  var wallClock: WallClock { WallClock { self.clock.now.advanced(by: self.state.withLock { $0.offset }) } }
 
   init(living: Set<String>, hanging: Set<String> = [], hangsUp: Bool = false) {
     state = Mutex(State(hanging: hanging, living: living, hangsUp: hangsUp))
@@ -133,14 +137,14 @@ private final class ScriptedServer: ScriptedPeer {
     before: (MailStore) async throws -> Void = { _ in }, _ body: (MailStore) async throws -> Void,
     after: (MailStore) async throws -> Void = { _ in }
   ) async throws {
-    try await TemporaryStore.with(clock: world.clock.wallClock) { store in
-      let router = Router(store: store, hostname: Domain("here.test")!, unknown: .refuse, clock: world.clock.wallClock)
+    try await TemporaryStore.with(clock: world.wallClock) { store in
+      let router = Router(store: store, hostname: Domain("here.test")!, unknown: .refuse, clock: world.wallClock)
       let reporter = DeliveryReporter(
-        store: store, mail: OwnMail(store: store, router: router, keys: nil, clock: world.clock.wallClock),
-        hostname: Domain("here.test")!, clock: world.clock.wallClock, logger: Self.logger)
+        store: store, mail: OwnMail(store: store, router: router, keys: nil, clock: world.wallClock),
+        hostname: Domain("here.test")!, clock: world.wallClock, logger: Self.logger)
       let runner = QueueRunner(
-        store: store, router: router, routes: routes, transport: world, reporter: reporter,
-        limits: limits, clock: world.clock.wallClock, steadyClock: SteadyClock { .microseconds(world.clock.now.microseconds) },
+        store: store, router: router, routes: routes, transport: world, reporter: reporter, limits: limits,
+        clock: world.wallClock, steadyClock: SteadyClock { .microseconds(world.clock.now.microseconds) },
         logger: Self.logger)
       try await before(store)
       let task = Task { await runner.run() }
@@ -371,6 +375,30 @@ private final class ScriptedServer: ScriptedPeer {
       #expect(
         await arrived(4, in: world).sorted() == ["<a@one.test>", "<b@two.test>", "<c@three.test>", "<d@direct.test>"])
       #expect(world.state.withLock { $0.messages } == 2)
+    }
+  }
+
+  @Test(arguments: [86_400, -86_400, 31 * 86_400, -31 * 86_400])
+  func aClockThatIsPutForwardOrBackMakesNothingComeBackStormOrSleep(seconds: Int) async throws {
+    let world = World(living: ["live.test"])
+    try await run(world) { store in
+      try await enqueue("a@away.test", in: store, due: world.clock.now)
+      while try await store.queuedDestination("away.test")?.failures == 0 { await Task.yield() }
+      world.state.withLock {
+        $0.living.insert("away.test")
+        $0.offset = .seconds(seconds)
+      }
+      // Somebody else's message makes the runner look.
+      let now = world.wallClock.now()
+      try await enqueue("b@live.test", in: store, due: now)
+      #expect(await arrived(1, in: world) == ["<b@live.test>"])
+      let destination = try #require(try await store.queuedDestination("away.test"))
+      let pause = destination.nextAttempt.microseconds - now.microseconds
+      #expect((1...181).contains(pause / 1_000_000))
+      #expect(world.state.withLock { $0.asked.count { $0 == "away.test" } } == 1)
+      world.clock.move(to: world.clock.now.advanced(by: .seconds(181)))
+      try await enqueue("c@live.test", in: store, due: world.wallClock.now())
+      #expect(await arrived(3, in: world).sorted() == ["<a@away.test>", "<b@live.test>", "<c@live.test>"])
     }
   }
 }

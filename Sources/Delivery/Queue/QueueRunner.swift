@@ -19,6 +19,9 @@ package actor QueueRunner {
   private let limits: QueueLimits
   private let signature: HeaderSignature?
   private let clock: WallClock
+  private let steadyClock: SteadyClock
+  /// What the one showed when the other began.
+  private var epoch: Timestamp
   private let logger: Logger
 
   private var places: QueuePlaces
@@ -35,6 +38,8 @@ package actor QueueRunner {
   private static let longestSleep = Duration.seconds(60)
   /// Each look at the queue takes in what has come since the last; a look for each message would be most of the work.
   private static let shortestPause = Duration.milliseconds(5)
+  /// A clock that is kept right moves by less.
+  private static let largestCorrection = Duration.seconds(300)
   private static let reportRetry = Duration.seconds(3_600)
   private static let sweepLimit = 100
 
@@ -57,6 +62,8 @@ package actor QueueRunner {
     places = QueuePlaces(limits, steadyClock)
     resting = RestingSessions(limits)
     self.clock = clock
+    self.steadyClock = steadyClock
+    epoch = clock.now().advanced(by: .zero - steadyClock.now())
     self.logger = logger
     (events, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   }
@@ -72,6 +79,7 @@ package actor QueueRunner {
     await withDiscardingTaskGroup { group in
       for await _ in events {
         if Task.isCancelled { break }
+        await lookAtClock()
         await expire()
         startReports(in: &group)
         await makeRoom()
@@ -89,6 +97,7 @@ package actor QueueRunner {
   private func route() async {
     while !Task.isCancelled {
       do throws(StoreError) {
+        try await store.hastenQueue(beyond: clock.now().advanced(by: schedule.longestPause * 2))
         let count = try await store.rerouteQueue { [routes] recipient, sender, last in
           if last == HeldMail.destination { return last }
           let assurance = QueueDestination(text: last).assurance
@@ -101,6 +110,21 @@ package actor QueueRunner {
         logger.error("queue_not_rerouted", metadata: ["error": "\(error)"])
         try? await Task.sleep(for: Self.longestSleep)
       }
+    }
+  }
+
+  /// Where the machine's clock is put forward or back, nothing comes back too early for it, is tried all at once, or waits
+  /// for ever.
+  private func lookAtClock() async {
+    let found = clock.now().advanced(by: .zero - steadyClock.now())
+    let offset = Duration.microseconds(found.microseconds - epoch.microseconds)
+    guard offset > Self.largestCorrection || offset < .zero - Self.largestCorrection else { return }
+    do throws(StoreError) {
+      try await store.moveQueue(by: offset)
+      epoch = found
+      logger.warning("clock_moved", metadata: ["seconds": "\(offset.components.seconds)"])
+    } catch {
+      if error != .closed { logger.error("queue_not_moved", metadata: ["error": "\(error)"]) }
     }
   }
 

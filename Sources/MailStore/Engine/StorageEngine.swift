@@ -168,6 +168,8 @@ package protocol StoreTransaction {
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody]
   func count(_ sent: SentMessage) throws(StoreError)
   func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError)
+  func moveQueue(by offset: Duration) throws(StoreError)
+  func hastenQueue(beyond limit: Timestamp) throws(StoreError)
   func reroute(_ moves: [(recipient: QueuedRecipientID, destination: String)]) throws(StoreError)
   func setSigningKey(_ key: KeptSigningKey) throws(StoreError)
   func removeSigningKey(_ selector: String, of domain: Domain) throws(StoreError)

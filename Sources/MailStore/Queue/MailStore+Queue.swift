@@ -90,6 +90,17 @@ extension MailStore {
     try await write { (transaction) throws(StoreError) in try transaction.settle(destination: destination, outcome) }
   }
 
+  /// The machine's clock was put forward or back by `offset`: what is planned keeps its distance from now.
+  package func moveQueue(by offset: Duration) async throws(StoreError) {
+    try await write { (transaction) throws(StoreError) in try transaction.moveQueue(by: offset) }
+  }
+
+  /// What has been tried, or came at a time that is still to come, and is planned for later than `limit`, is due now: the
+  /// clock was another one when it was planned.
+  package func hastenQueue(beyond limit: Timestamp) async throws(StoreError) {
+    try await write { (transaction) throws(StoreError) in try transaction.hastenQueue(beyond: limit) }
+  }
+
   /// Gives everything that waits or is held the destination that is right today. Nothing of the queue may be under way.
   /// - Parameter destination: of a recipient, by the sender (nil is the null reverse-path) and the last one.
   /// - Returns: how many recipients have got another one.

@@ -126,6 +126,68 @@ import Testing
         recipient.domain.text == "four.test" ? "four.test" : "/hub"
       }
       #expect(again == 0)
+      // A repair brings back the first ones.
+      #expect(try await fixture.store.rerouteQueue { recipient, _ in recipient.domain.text } == 3)
+    }
+  }
+
+  @Test(
+    "the clock may be put forward or back by anything: what is planned keeps its distance from now",
+    arguments: [-3_600, 86_400, -86_400, 30 * 86_400, -30 * 86_400])
+  func moving(seconds: Int) async throws {
+    let clock = Mutex(time)
+    try await StoreFixture.with(options: { $0.clock = WallClock { clock.withLock { $0 } } }) { fixture in
+      _ = try await fixture.addAccount()
+      try await fixture.enqueue(["a@one.test"])
+      try await fixture.enqueue(["b@two.test"])
+      let delivery = try await fixture.deliveries("one.test")[0]
+      var progress = QueueProgress()
+      progress.outcomes = [(delivery.id(0), .retry(at: time.advanced(by: .seconds(900)), result: "later"))]
+      try await fixture.store.note(progress)
+      try await fixture.store.settle(destination: "one.test", .reached)
+      let later = time.advanced(by: .seconds(7_000))
+      try await fixture.store.settle(destination: "two.test", .unreachable(until: later, result: "away"))
+      let now = time.advanced(by: .seconds(600 + seconds))
+      clock.withLock { $0 = now }
+      try await fixture.store.moveQueue(by: .seconds(seconds))
+      func due(_ after: Int) async throws -> [String] {
+        try await fixture.due(at: now.advanced(by: .seconds(after)))
+      }
+      #expect(try await due(299) == [])
+      #expect(try await due(300) == ["one.test"])
+      #expect(try await fixture.deliveries("one.test", at: now.advanced(by: .seconds(300))).count == 1)
+      #expect(try await due(6_399) == ["one.test"])
+      #expect(try await due(6_400) == ["one.test", "two.test"])
+      let life = 432_000 - 600
+      #expect(try await fixture.store.expiredMessages(at: now.advanced(by: .seconds(life - 1)), limit: 9).isEmpty)
+      #expect(try await fixture.store.expiredMessages(at: now.advanced(by: .seconds(life)), limit: 9).count == 2)
+      #expect(try await fixture.store.lateMessages(at: now.advanced(by: .seconds(13_799)), limit: 9).isEmpty)
+      // And put right again.
+      clock.withLock { $0 = time.advanced(by: .seconds(600)) }
+      try await fixture.store.moveQueue(by: .seconds(-seconds))
+    }
+  }
+
+  @Test("after a start with a clock that is behind, what was tried is due; what was to wait from the beginning waits on")
+  func hastening() async throws {
+    let clock = Mutex(time)
+    try await StoreFixture.with(options: { $0.clock = WallClock { clock.withLock { $0 } } }) { fixture in
+      _ = try await fixture.addAccount()
+      try await fixture.enqueue(["a@one.test", "b@two.test"])
+      let delivery = try await fixture.deliveries("one.test")[0]
+      var progress = QueueProgress()
+      progress.outcomes = [(delivery.id(0), .retry(at: time.advanced(by: .seconds(900)), result: "later"))]
+      try await fixture.store.note(progress)
+      try await fixture.store.settle(destination: "one.test", .reached)
+      try await fixture.store.hastenQueue(beyond: time.advanced(by: .seconds(28_800)))
+      #expect(try await fixture.due() == ["two.test"])
+      let now = time.advanced(by: .seconds(-30 * 86_400))
+      clock.withLock { $0 = now }
+      #expect(try await fixture.due(at: now) == [])
+      try await fixture.store.hastenQueue(beyond: now.advanced(by: .seconds(28_800)))
+      #expect(try await fixture.due(at: now).sorted() == ["one.test", "two.test"])
+      #expect(try await fixture.deliveries("one.test", at: now).count == 1)
+      #expect(try await fixture.deliveries("two.test", at: now).count == 1)
     }
   }
 
