@@ -46,8 +46,8 @@ import Testing
   ) throws {
     let found = Self.routes.destination(
       of: try #require(EmailAddress(recipient)), from: sender.flatMap { EmailAddress($0) })
-    #expect("\(found)" == destination)
-    #expect(Destination("\(found)") == found)
+    #expect(found.text == destination)
+    #expect(QueueDestination(text: found.text) == found)
     #expect(Self.routes.transport(named: found.transport) != nil)
   }
 
@@ -63,6 +63,8 @@ import Testing
 
   @Test func withoutRoutesEveryDomainIsADestination() throws {
     let address = try #require(EmailAddress("x@example.test"))
-    #expect("\(OutboundRoutes().destination(of: address, from: address))" == "example.test")
+    #expect(OutboundRoutes().destination(of: address, from: address).text == "example.test")
+    #expect(
+      OutboundRoutes().destination(of: address, from: nil, assurance: .any).text == "example.test;tls=any")
   }
 }

@@ -15,15 +15,15 @@ class Authority:
         self.openssl("req", "-x509", "-subj", "/CN=An authority of our own", "-days", "2", *self.new_key(self.key),
                      "-out", self.certificate)
 
-    def issue(self, *names):
-        """Chain and key for these names."""
+    def issue(self, *names, days=2):
+        """Chain and key for these names; negative days make it out of date."""
         self.count += 1
         chain, key = self.paths(f"host{self.count}")
         extensions = os.path.join(self.folder, f"host{self.count}.extensions")
         with open(extensions, "w") as file:
             file.write("subjectAltName=" + ",".join(f"DNS:{name}" for name in names) + "\n")
         request = self.openssl("req", "-new", "-subj", f"/CN={names[0]}", *self.new_key(key))
-        self.openssl("x509", "-req", "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", "2",
+        self.openssl("x509", "-req", "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", str(days),
                      "-extfile", extensions, "-out", chain, input=request[request.index("-----BEGIN"):].encode())
         return chain, key
 

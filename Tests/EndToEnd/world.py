@@ -203,6 +203,13 @@ def hang(connection):
         pass
 
 
+def drip(connection):
+    """A line that would be an answer, an octet a second."""
+    for octet in b"250-" + b"x" * 120:
+        connection.sendall(bytes([octet]))
+        time.sleep(1)
+
+
 def reset(connection):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()

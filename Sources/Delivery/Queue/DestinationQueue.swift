@@ -92,12 +92,31 @@ actor DestinationQueue {
       } else {
         .reached
       }
-    do throws(StoreError) {
-      try await store.settle(destination: destination.name, outcome)
-    } catch {
-      logger.error("queue_not_settled", metadata: ["destination": "\(destination.name)", "error": "\(error)"])
+    await persist("queue_not_settled", ["destination": "\(destination.name)"]) { () throws(StoreError) in
+      try await self.store.settle(destination: self.destination.name, outcome)
     }
   }
+
+  /// Until the store takes it: with what is not noted, a message would be sent again. A full disk becomes less full.
+  private func persist(
+    _ problem: String, _ metadata: Logger.Metadata, _ write: () async throws(StoreError) -> Void
+  ) async {
+    var pause = Self.firstPause
+    while true {
+      do throws(StoreError) {
+        return try await write()
+      } catch {
+        var metadata = metadata
+        metadata["error"] = "\(error)"
+        logger.error("\(problem)", metadata: metadata)
+        guard error != .closed, (try? await Task.sleep(for: pause)) != nil else { return }
+        pause = min(pause * 2, Self.longestPause)
+      }
+    }
+  }
+
+  private static let firstPause = Duration.milliseconds(500)
+  private static let longestPause = Duration.seconds(30)
 
   private func pause(after failures: Int) -> Duration {
     schedule.pause(after: failures, random: Double.random(in: 0...1))
@@ -200,7 +219,7 @@ actor DestinationQueue {
       // One that has fallen silent would be as silent to each further message. Unless others got on meanwhile, it is let alone.
       if let silence, pace.state.last == before { unreachable = unreachable ?? silence }
       count = held == nil ? 0 : count + 1
-      await noting?.value
+      await finish(noting)
       noting = Task { await self.note(attempt, of: delivery) }
       if held == nil { walk.restart() }
       if unreachable != nil {
@@ -209,7 +228,7 @@ actor DestinationQueue {
       }
       wakeDecision()
     }
-    await noting?.value
+    await finish(noting)
     if let held, unreachable == nil {
       await resting.rest(
         RestedSession(open: held, walk: walk, count: count, opened: opened), for: destination.name)
@@ -218,6 +237,12 @@ actor DestinationQueue {
     }
     sessions -= 1
     wakeDecision()
+  }
+
+  /// The end of the server cuts short the waiting for a store that takes nothing.
+  private func finish(_ noting: Task<Void, Never>?) async {
+    guard let noting else { return }
+    await withTaskCancellationHandler { await noting.value } onCancel: { noting.cancel() }
   }
 
   // MARK: One message
@@ -409,13 +434,10 @@ actor DestinationQueue {
         ))
     }
     guard !progress.isEmpty else { return }
-    do throws(StoreError) {
-      try await store.note(progress)
-      taken.remove(delivery.message.id)
-    } catch {
-      // It stays among the taken, so that it is not sent again before the next start.
-      logger.error(
-        "queue_not_noted", metadata: ["queue_id": "\(delivery.message.id.rawValue)", "error": "\(error)"])
+    await persist("queue_not_noted", ["queue_id": "\(delivery.message.id.rawValue)"]) {
+      [progress] () throws(StoreError) in
+      try await self.store.note(progress)
+      self.taken.remove(delivery.message.id)
     }
   }
 

@@ -113,7 +113,7 @@ import Testing
       try await fixture.store.note(progress)
       let later = time.advanced(by: .seconds(60))
       clock.withLock { $0 = later }
-      let count = try await fixture.store.rerouteQueue { recipient, sender in
+      let count = try await fixture.store.rerouteQueue { recipient, sender, _ in
         sender?.domain.text == "example.test" && recipient.domain.text != "four.test" ? "/hub" : recipient.domain.text
       }
       #expect(count == 3)
@@ -122,12 +122,12 @@ import Testing
       #expect(try await fixture.store.perform(.release, on: QueueFilter(domain: "three.test")) == 1)
       #expect(try await fixture.deliveries("/hub", at: later).flatMap(\.recipients).map(\.position) == [0, 1, 2])
       #expect(try await fixture.due(at: later).contains("/hub"))
-      let again = try await fixture.store.rerouteQueue { recipient, _ in
+      let again = try await fixture.store.rerouteQueue { recipient, _, _ in
         recipient.domain.text == "four.test" ? "four.test" : "/hub"
       }
       #expect(again == 0)
       // A repair brings back the first ones.
-      #expect(try await fixture.store.rerouteQueue { recipient, _ in recipient.domain.text } == 3)
+      #expect(try await fixture.store.rerouteQueue { recipient, _, _ in recipient.domain.text } == 3)
     }
   }
 
