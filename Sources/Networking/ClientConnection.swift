@@ -31,7 +31,8 @@ package enum ClientConnection {
     }
   }
 
-  /// Connects and, with `tls`, shakes hands. The caller owns the connection and closes it.
+  /// Connects and, with `tls`, shakes hands. The caller owns the connection and closes it. Where the task is cancelled, it
+  /// throws at once.
   package static func connect(to target: Target, tls: TLS? = nil, timeout: Duration = .seconds(30))
     async throws(ConnectionError) -> Connection
   {
@@ -60,7 +61,12 @@ package enum ClientConnection {
     // With several addresses to try there may be several channels; the first that is ready wins the promise.
     connecting.whenFailure { promise.fail(connectionError($0)) }
     do {
-      return try await promise.futureResult.get()
+      return try await withTaskCancellationHandler {
+        try await promise.futureResult.get()
+      } onCancel: {
+        promise.fail(ConnectionError.closed)
+        connecting.whenSuccess { $0.close(promise: nil) }
+      }
     } catch let error as ConnectionError {
       throw error
     } catch {
