@@ -79,11 +79,13 @@ package actor QueueRunner {
     await withDiscardingTaskGroup { group in
       for await _ in events {
         if Task.isCancelled { break }
-        await lookAtClock()
-        await expire()
+        // One time for all of a look: between two, somebody may put the clock forward.
+        let now = clock.now()
+        await look(atClock: now)
+        await expire(at: now)
         startReports(in: &group)
         await makeRoom()
-        await startDestinations(in: &group)
+        await startDestinations(at: now, in: &group)
         await setAlarm()
         try? await Task.sleep(for: Self.shortestPause)
       }
@@ -115,8 +117,8 @@ package actor QueueRunner {
 
   /// Where the machine's clock is put forward or back, nothing comes back too early for it, is tried all at once, or waits
   /// for ever.
-  private func lookAtClock() async {
-    let found = clock.now().advanced(by: .zero - steadyClock.now())
+  private func look(atClock now: Timestamp) async {
+    let found = now.advanced(by: .zero - steadyClock.now())
     let offset = Duration.microseconds(found.microseconds - epoch.microseconds)
     guard offset > Self.largestCorrection || offset < .zero - Self.largestCorrection else { return }
     do throws(StoreError) {
@@ -148,11 +150,11 @@ package actor QueueRunner {
 
   // MARK: Destinations
 
-  private func startDestinations(in group: inout DiscardingTaskGroup) async {
-    let recently = clock.now().advanced(by: .zero - limits.recently)
-    await start(reachable: true, from: recently, places.room, in: &group)
-    await start(reachable: true, places.roomForBacklog, in: &group)
-    await start(reachable: false, places.roomForUnreachable, in: &group)
+  private func startDestinations(at now: Timestamp, in group: inout DiscardingTaskGroup) async {
+    let recently = now.advanced(by: .zero - limits.recently)
+    await start(reachable: true, from: recently, at: now, places.room, in: &group)
+    await start(reachable: true, at: now, places.roomForBacklog, in: &group)
+    await start(reachable: false, at: now, places.roomForUnreachable, in: &group)
   }
 
   /// However many servers say nothing.
@@ -164,13 +166,14 @@ package actor QueueRunner {
   }
 
   private func start(
-    reachable: Bool, from earliest: Timestamp = .unixEpoch, _ room: Int, in group: inout DiscardingTaskGroup
+    reachable: Bool, from earliest: Timestamp = .unixEpoch, at now: Timestamp, _ room: Int,
+    in group: inout DiscardingTaskGroup
   ) async {
     guard room > 0, !Task.isCancelled else { return }
     let due: [QueuedDestination]
     do throws(StoreError) {
       due = try await store.dueDestinations(
-        reachable: reachable, from: earliest, at: clock.now(), without: places.names, limit: room)
+        reachable: reachable, from: earliest, at: now, without: places.names, limit: room)
     } catch {
       if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
       return
@@ -264,9 +267,9 @@ package actor QueueRunner {
   }
 
   /// Gives up what waits too long, unless it is just being tried. Nothing is started meanwhile.
-  private func expire() async {
+  private func expire(at now: Timestamp) async {
     do throws(StoreError) {
-      let expired = try await store.expiredMessages(at: clock.now(), limit: Self.sweepLimit)
+      let expired = try await store.expiredMessages(at: now, limit: Self.sweepLimit)
       var progress = QueueProgress()
       for delivery in expired { try await expire(delivery, &progress) }
       guard !progress.isEmpty else { return }
