@@ -52,6 +52,8 @@ actor DestinationQueue {
   func run() async {
     let work = Task { await workOff() }
     self.work = work
+    // Asked to give way before it had begun.
+    if unreachable != nil { work.cancel() }
     await withTaskCancellationHandler { await work.value } onCancel: { work.cancel() }
     // Cut short by the end of the server, it says nothing of the destination.
     if Task.isCancelled, !hasReached { return }
