@@ -138,7 +138,7 @@ private struct World {
       #expect(try await world.queued().count == 2)
       #expect(world.web.tries == 1)
       // An administrator finds them by their domain.
-      let found = try await world.store.queuedMessages(QueueFilter(destination: "mail.test"), limit: 10)
+      let found = try await world.store.queuedMessages(QueueFilter(domain: "mail.test"), limit: 10)
       #expect(found.count == 1)
     }
   }
