@@ -67,12 +67,21 @@ struct StoreContents {
       else { throw Violation("\(mailbox.name) is not what its index says") }
     }
     for entry in entries {
-      let text = try await store.read(entry.content, range: 0..<entry.size)
+      guard let text = try await Self.text(of: entry, store, isQuiet: isQuiet) else { continue }
       guard let name = TortureMessage.name(of: text, prefix: entry.content.prefix), let worker = Self.worker(of: name)
       else { throw Violation("message \(entry.uid.rawValue) of \(mailbox.name) is not as it was") }
       let message = Holdings.Message(account: mailbox.account, name: name)
       holdings[worker, default: Holdings()].messages[message, default: []].append(
         Holdings.Place(mailbox: mailbox.id, uid: entry.uid, flags: entry.flags))
+    }
+  }
+
+  /// Nil where another worker has expunged it meanwhile, and it was purged.
+  private static func text(of entry: MessageEntry, _ store: MailStore, isQuiet: Bool) async throws -> [UInt8]? {
+    do {
+      return try await store.read(entry.content, range: 0..<entry.size)
+    } catch StoreError.messageNotFound where !isQuiet {
+      return nil
     }
   }
 
