@@ -4,9 +4,16 @@ import Synchronization
 
 /// Moves pages from the write-ahead log into the database file, on a thread and a connection of its own, so that
 /// commits do not wait for it.
+///
+/// After a flush of the log that failed, the system may call pages of it clean that never reached the disk, and commits
+/// behind them would be lost with the power. Then nothing is committed or checkpointed before all of it was written
+/// again.
 final class Checkpointer: Sendable {
   private let pool: WorkerPool<Database>
   private let isRunning = Mutex(false)
+  private let isLogDoubtful = Atomic(false)
+  private let layout: StoreLayout
+  private let files: FileAccess
   private let logger: Logger
   private let failures = Mutex(Failures())
 
@@ -27,6 +34,8 @@ final class Checkpointer: Sendable {
 
   init(layout: StoreLayout, files: FileAccess, logger: Logger) {
     self.logger = logger
+    self.layout = layout
+    self.files = files
     pool = WorkerPool(threads: 1) { try? files.openDatabase(layout.database, .writing, cacheBytes: 1 << 20) }
   }
 
@@ -47,16 +56,45 @@ final class Checkpointer: Sendable {
   }
 
   /// At the end: all of the log into the file.
-  func finish(_ database: Database) { run(.truncating, database) }
+  func finish(_ database: Database) {
+    do throws(FileError) { try mendLog() } catch { return }
+    run(.truncating, database)
+  }
+
+  /// A commit has failed, perhaps in its flush.
+  func doubtLog() { isLogDoubtful.store(true, ordering: .releasing) }
+
+  /// By the writer, between groups. Nothing else writes to the log.
+  func mendLog() throws(FileError) {
+    guard isLogDoubtful.load(ordering: .acquiring), files.exists(layout.databaseLog) else { return }
+    let log = try File(layout.databaseLog, .writing, access: files)
+    let size = log.size
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceSize, alignment: 8)
+    defer { memory.deallocate() }
+    var position: Int64 = 0
+    while position < size {
+      let count = try log.read(into: memory, at: position)
+      guard count > 0 else { break }
+      try log.write(UnsafeRawBufferPointer(rebasing: memory[..<count]), at: position)
+      position += Int64(count)
+    }
+    try log.flush()
+    isLogDoubtful.store(false, ordering: .releasing)
+    logger.notice("store_log_rewritten", metadata: ["octets": "\(size)"])
+  }
+
+  private static let pieceSize = 256 << 10
 
   func stop() async { await pool.stop() }
   func requestStop() { pool.requestStop() }
 
   /// Where it fails, all stays in the log, and nothing is lost.
   private func run(_ mode: Database.Checkpoint, _ database: Database) {
+    guard !isLogDoubtful.load(ordering: .acquiring) else { return }
     do throws(SQLiteError) {
       try database.checkpoint(mode)
     } catch {
+      doubtLog()
       note(error)
     }
   }

@@ -178,6 +178,7 @@ final class Writer: @unchecked Sendable {
     let start = ContinuousClock.now
     let failures: [StoreError?]
     do throws(StoreError) {
+      do throws(FileError) { try checkpointer.mendLog() } catch { throw error.storeError }
       try reopenIfNeeded()
       failures = try apply(group)
     } catch {
@@ -192,7 +193,10 @@ final class Writer: @unchecked Sendable {
       // A full disk stops a commit before its last page is written. After other errors a restart may still find it
       // whole, so its records stay where they are.
       let isCertain = error.kind == .full
-      if !isCertain { mustReopen = true }
+      if !isCertain {
+        mustReopen = true
+        checkpointer.doubtLog()
+      }
       context.abandonGroup(directory: directory, isCertain: isCertain)
       return fail(group, StoreError(error))
     }
