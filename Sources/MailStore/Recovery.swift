@@ -33,9 +33,11 @@ struct Recovery {
 
   /// IDs are given in ascending order, so a large body from `nextID` on belongs to a group that was not committed.
   private func removeUnnamedLargeBodies(nextID: Int64) throws(FileError) {
-    for name in try files.names(in: layout.large) {
-      if let id = Int64(name), id >= nextID { files.remove(layout.large(id)) }
-    }
+    let unnamed = try files.names(in: layout.large).compactMap { Int64($0) }.filter { $0 >= nextID }
+    guard !unnamed.isEmpty else { return }
+    for id in unnamed { files.remove(layout.large(id)) }
+    // Their IDs are about to be given to others; after a power cut nobody could tell.
+    try files.flushDirectory(layout.large)
   }
 
   /// Not even the beginning of a pack, of this store or another, has reached the disk, so nothing behind it was
