@@ -40,13 +40,11 @@ struct Recovery {
     try files.flushDirectory(layout.large)
   }
 
-  /// Not even the beginning of a pack, of this store or another, has reached the disk, so nothing behind it was
-  /// acknowledged.
-  private func holdsNothing(_ file: File, stamp: UInt64) -> Bool {
-    for stamp in [nil, stamp] {
-      var scanner = PackScanner(file, end: min(file.size, TailReplay.limit), stamp: stamp)
-      while let item = scanner.next() { if case .record = item { return false } }
-    }
+  /// The beginning of a pack, of this store or another, has not reached the disk, so nothing behind it was acknowledged:
+  /// a group is flushed as a whole.
+  private func hasNoBeginning(_ file: File) -> Bool {
+    var scanner = PackScanner(file, end: min(file.size, TailReplay.limit), stamp: nil)
+    if case .record? = scanner.next() { return false }
     return true
   }
 
@@ -83,7 +81,7 @@ struct Recovery {
       let isBegunAfterLast =
         number == PackNumber(last + 1) || size == 0
         || PackBeginning(of: file, stamp: stamp)?.previous == PackPosition(segment: last, offset: length)
-        || holdsNothing(file, stamp: stamp)
+        || hasNoBeginning(file)
       if isBegunAfterLast, size <= TailReplay.limit {
         // The first group of a new pack did not come to its commit; nor did those that tried it after that, each with
         // a pack of its own.
