@@ -67,6 +67,13 @@ package actor DomainKeys {
     return try listed(domain)
   }
 
+  /// Before it is called nothing is signed.
+  package func prepare() async {
+    do throws(DomainKeyError) { try await load() } catch {
+      logger.error("domain_keys_failed", metadata: ["error": "\(error)"])
+    }
+  }
+
   /// What is due: looks at records, begins and ends signing, makes successors, forgets.
   package func advance() async {
     do throws(DomainKeyError) {

@@ -55,6 +55,8 @@ package actor TLSReporter {
 
   /// Until the task is cancelled.
   package func run() async {
+    // Of a day of which something may not be in the store yet nothing is told.
+    await flush()
     // A web server that does not answer must not keep what is counted.
     async let flushing: Void = every { await self.flush() }
     await every { await self.report() }

@@ -77,7 +77,7 @@ package final class RunningServer: Sendable {
       let router = Router(
         store: store, hostname: hostname, unknown: plan.unknownRecipients, rewriting: rewriting, clock: clock)
       if plan.sendsElsewhere {
-        sending = try Sending.start(
+        sending = try await Sending.start(
           plan, store: store, router: router, rewriting: rewriting, hostname: hostname, clock: clock, output: output)
       }
       let sessions = try makeSessions(

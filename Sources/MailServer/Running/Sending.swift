@@ -24,7 +24,7 @@ struct Sending: Sendable {
   static func start(
     _ plan: ServerPlan, store: MailStore, router: Router, rewriting: SenderRewriting?, hostname: Domain, clock: WallClock,
     output: LogOutput
-  ) throws(StartupError) -> Sending {
+  ) async throws(StartupError) -> Sending {
     let configuration = plan.configuration.outbound
     var settings = ResolverSettings(upstream: configuration.resolver)
     settings.trustAnchorFile = configuration.trustAnchors
@@ -41,6 +41,7 @@ struct Sending: Sendable {
     schedule.givesUpAfter = configuration.givesUpAfter
     schedule.warnsAfter = configuration.warnsAfter
     let keys = DomainKeys(store: store, resolver: resolver, clock: clock, logger: output.logger("dkim"))
+    await keys.prepare()
     let routes = try configuration.makeRoutes()
     let mail = OwnMail(store: store, router: router, keys: keys, routes: routes, clock: clock)
     let authorities = try authorities(configuration)
