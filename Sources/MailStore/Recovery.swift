@@ -40,14 +40,6 @@ struct Recovery {
     try files.flushDirectory(layout.large)
   }
 
-  /// The beginning of a pack, of this store or another, has not reached the disk, so nothing behind it was acknowledged:
-  /// a group is flushed as a whole.
-  private func hasNoBeginning(_ file: File) -> Bool {
-    var scanner = PackScanner(file, end: min(file.size, TailReplay.limit), stamp: nil)
-    if case .record? = scanner.next() { return false }
-    return true
-  }
-
   private func removePurgedLargeBodies(_ database: Database) throws(StoreError) {
     var purged: [Int64] = []
     try database.each("SELECT body FROM purged_large") { purged.append($0.integer(0)) }
@@ -81,7 +73,9 @@ struct Recovery {
       let isBegunAfterLast =
         number == PackNumber(last + 1) || size == 0
         || PackBeginning(of: file, stamp: stamp)?.previous == PackPosition(segment: last, offset: length)
-        || hasNoBeginning(file)
+        // Not even what it begins with has reached the disk. A group is flushed as a whole, so nothing behind it was
+        // acknowledged.
+        || PackScanner.first(of: file) == nil
       if isBegunAfterLast, size <= TailReplay.limit {
         // The first group of a new pack did not come to its commit; nor did those that tried it after that, each with
         // a pack of its own.
@@ -118,10 +112,8 @@ struct Recovery {
 extension PackBeginning {
   /// Of a pack as it was written; nil where it cannot be read.
   init?(of file: File, stamp: UInt64) {
-    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.beginningSize)), stamp: stamp)
-    guard case .record(let record)? = scanner.next(), case .beginning(let beginning) = record.metadata else {
-      return nil
-    }
+    let first = PackScanner.first(of: file, end: Int64(PackRecord.beginningSize))
+    guard let first, first.stamp == stamp, case .beginning(let beginning) = first.metadata else { return nil }
     self = beginning
   }
 }

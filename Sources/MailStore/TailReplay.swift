@@ -125,10 +125,7 @@ struct TailReplay {
             date: DateTime(
               timestamp: Timestamp(microseconds: placement.internalDate), offsetMinutes: Int(placement.internalOffset)),
             prefix: placement.prefix, entries: count))
-        for hash in references.ancestors + (references.own.map { [$0] } ?? []) {
-          try database.insert(
-            .thread(ThreadKey(account: placement.account, hash: hash), thread: placement.thread))
-        }
+        try database.insertThread(placement, of: references)
       }
       try database.insert(
         .body(

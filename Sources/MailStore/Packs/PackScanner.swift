@@ -57,10 +57,14 @@ struct PackScanner {
   }
 
   /// Whether the pack is of the time of stamps.
-  static func isStamped(_ file: File) -> Bool {
-    var scanner = PackScanner(file, end: file.size, stamp: nil)
-    guard case .record(let record)? = scanner.next() else { return true }
-    return record.stamp != nil
+  static func isStamped(_ file: File) -> Bool { first(of: file).map { $0.stamp != nil } ?? true }
+
+  /// What a pack begins with, of whatever store and time; nil where that cannot be read.
+  /// - Parameter end: what lies beyond this is not looked at.
+  static func first(of file: File, end: Int64 = .max) -> Record? {
+    var scanner = PackScanner(file, end: min(file.size, end), stamp: nil)
+    guard case .record(let record)? = scanner.next() else { return nil }
+    return record
   }
 
   mutating func next() -> Item? {

@@ -185,11 +185,7 @@ final class HistoryReplay {
         .integer(Int64(placement.prefix.count + body.bodySize)), .integer(placement.internalDate),
         .integer(placement.internalOffset), .blob(placement.prefix), .integer(entries[placement.email] ?? 0))
       guard let references else { continue }
-      for hash in references.ancestors + (references.own.map { [$0] } ?? []) {
-        try database.change(
-          "INSERT OR IGNORE INTO threads (account, hash, thread) VALUES (?, ?, ?)", .integer(placement.account),
-          .integer(hash), .integer(placement.thread))
-      }
+      try database.insertThread(placement, of: references)
     }
   }
 

@@ -140,8 +140,8 @@ extension PackChain.Candidate {
   fileprivate init(_ number: PackNumber, _ layout: StoreLayout, _ files: FileAccess) throws(FileError) {
     let file = try File(layout.pack(number), .reading, access: files)
     self.init(number: number, size: file.size)
-    var scanner = PackScanner(file, end: min(size, Self.beginningSize(of: number)), stamp: nil)
-    guard case .record(let record)? = scanner.next(), case .beginning(let beginning) = record.metadata,
+    guard let record = PackScanner.first(of: file, end: Self.beginningSize(of: number)),
+      case .beginning(let beginning) = record.metadata,
       record.header.bodyID == number.place, (beginning.compaction != nil) == number.isCompacted
     else { return }
     self.beginning = beginning
@@ -157,9 +157,7 @@ extension PackChain.Candidate {
     let start = Self.beginningSize(of: number)
     var scanner = PackScanner(file, from: start, end: size, stamp: stamp)
     if case .record(let record)? = scanner.next(), record.position == start { return stamp }
-    var first = PackScanner(file, end: size, stamp: nil)
     // An old pack begins with a record that has no stamp.
-    if case .record? = first.next() { return nil }
-    return stamp
+    return PackScanner.first(of: file) == nil ? stamp : nil
   }
 }

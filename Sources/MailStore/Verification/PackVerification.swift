@@ -95,9 +95,9 @@ extension StoreVerifier {
       // Removed since its name was read.
       return error.isMissing
     }
-    var scanner = PackScanner(file, end: min(file.size, Int64(PackRecord.compactedBeginningSize)), stamp: stamp)
-    guard case .record(let record)? = scanner.next(), case .beginning = record.metadata else { return false }
-    return record.stamp == stamp
+    let first = PackScanner.first(of: file, end: Int64(PackRecord.compactedBeginningSize))
+    guard let first, case .beginning = first.metadata else { return false }
+    return first.stamp == stamp
   }
 
   private mutating func compare(_ records: [PackScanner.Record], of number: PackNumber) throws(StoreError) {

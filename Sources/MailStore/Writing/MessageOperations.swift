@@ -201,7 +201,7 @@ extension WriteContext {
     }
     if thread == nil, let own = references.own { thread = try knownThread(own, in: account) }
     let result = thread ?? email.rawValue
-    for hash in references.ancestors + (references.own.map { [$0] } ?? []) {
+    for hash in references.all {
       try insert(.thread(ThreadKey(account: account.rawValue, hash: hash), thread: result))
     }
     return EmailID(rawValue: result)

@@ -50,6 +50,13 @@ extension Database {
 }
 
 extension Database {
+  /// For a message that a pack tells of.
+  func insertThread(_ placement: PackRecord.Placement, of references: ThreadReferences) throws(StoreError) {
+    for hash in references.all {
+      try insert(.thread(ThreadKey(account: placement.account, hash: hash), thread: placement.thread))
+    }
+  }
+
   /// All but which messages are recent, which changes by other ways.
   func update(_ mailbox: Mailbox) throws(StoreError) {
     try change(

@@ -7,6 +7,9 @@ struct ThreadReferences: Sendable {
   /// Oldest first; a long chain keeps its beginning and its end.
   var ancestors: [Int64]
 
+  /// Those by which the message and its answers are found.
+  var all: [Int64] { ancestors + (own.map { [$0] } ?? []) }
+
   /// Of a `References` field this many IDs count: the first, and the last.
   static let ancestorLimit = 8
 
