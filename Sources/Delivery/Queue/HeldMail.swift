@@ -60,7 +60,8 @@ struct HeldMail {
     let stage = store.stageBody(expectedSize: message.content.size)
     let body: StagedBody
     do throws(StoreError) {
-      try await stage.append(message.content, 0..<message.content.size, from: store)
+      var pieces = store.pieces(of: message.content, 0..<message.content.size)
+      while let piece = try await pieces.next() { try await stage.append(piece) }
       body = try await stage.finish()
     } catch {
       stage.discard()
@@ -69,17 +70,5 @@ struct HeldMail {
     _ = try await store.deliver(
       body, to: plan.deliveries, queued: [], internalDate: DateTime(timestamp: now, offsetMinutes: 0),
       progress: progress)
-  }
-}
-
-extension BodyStage {
-  /// Octets of a message that the store has, a piece at a time.
-  fileprivate func append(_ content: ContentReference, _ range: Range<Int>, from store: MailStore) async throws(StoreError) {
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let end = min(position + 262_144, range.upperBound)
-      try await append(try await store.read(content, range: position..<end))
-      position = end
-    }
   }
 }

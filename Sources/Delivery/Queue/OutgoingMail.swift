@@ -53,7 +53,7 @@ package struct OutgoingMail: Sendable {
   /// - Parameters:
   ///   - account: who submits it; nil for mail that comes from elsewhere.
   ///   - signature: DKIM-Signature fields, or nothing.
-  ///   - release: nobody gets it before; nil for now.
+  ///   - release: nobody gets it before; nil where it is not held back.
   ///   - isLocal: whether a domain is ours.
   package func messages(
     for recipients: [AcceptedRecipient], from sender: EmailAddress?, account: AccountID?, _ parameters: MailParameters,

@@ -86,20 +86,15 @@ package struct OwnMail: Sendable {
     return true
   }
 
-  private static let pieceSize = 256 << 10
-
   private func stage(_ letter: Letter, _ signature: RunningSignature?) async throws(StoreError) -> StagedBody {
     let stage = store.stageBody(expectedSize: letter.size)
     do throws(StoreError) {
       try await stage.append(letter.head)
       if let (content, range) = letter.original {
-        var position = range.lowerBound
-        while position < range.upperBound {
-          let end = min(position + Self.pieceSize, range.upperBound)
-          let piece = try await store.read(content, range: position..<end)
+        var pieces = store.pieces(of: content, range)
+        while let piece = try await pieces.next() {
           signature?.update(piece)
           try await stage.append(piece)
-          position = end
         }
       }
       signature?.update(letter.tail)

@@ -14,6 +14,8 @@ package typealias HeaderSignature = @Sendable (_ header: [UInt8]) -> RunningSign
 /// made anew: the old one was of other octets. Those of others, in the body, no longer hold; nobody but their signers
 /// could help that.
 enum SevenBitContent {
+  private static let pieceSize = 65_536
+
   /// Nil where it can't be done: what is signed as a part, or must not be encoded.
   static func make(
     of content: ContentReference, in store: MailStore, hasUTF8Header: Bool, signature: HeaderSignature?
@@ -24,7 +26,8 @@ enum SevenBitContent {
     let signer: RunningSignature?
     do {
       var scan = SevenBitPlan.Scan()
-      try await pieces(of: content, body, in: store) { try scan.scan($0) }
+      var pieces = store.pieces(of: content, body, size: pieceSize)
+      while let piece = try await pieces.next() { try scan.scan(piece) }
       plan = try scan.finish()
       let isSigned = HeaderFields.count("DKIM-Signature", in: content.prefix) > 0
       (written, signer) = try await measure(content, body, store, plan, isSigned ? signature : nil)
@@ -32,7 +35,7 @@ enum SevenBitContent {
     } catch is SevenBitError {
       return nil
     }
-    let reader = Reader(store: store, content: content, body: body, plan: plan, header: header)
+    let reader = Reader(store.pieces(of: content, body, size: pieceSize), plan: plan, header: header)
     return MessageContent(
       size: header.count + written, body: .sevenBit, hasUTF8Header: hasUTF8Header,
       read: { range in try await reader.read(range) })
@@ -59,7 +62,8 @@ enum SevenBitContent {
       signer?.update(beginning[end...])
       beginning = []
     }
-    try await pieces(of: content, body, in: store) { piece in
+    var pieces = store.pieces(of: content, body, size: pieceSize)
+    while let piece = try await pieces.next() {
       var output: [UInt8] = []
       try writer.write(piece, into: &output)
       take(output)
@@ -80,50 +84,36 @@ enum SevenBitContent {
     return kept + signature
   }
 
-  static let pieceSize = 65_536
-
-  private static func pieces(
-    of content: ContentReference, _ range: Range<Int>, in store: MailStore, _ take: ([UInt8]) throws -> Void
-  ) async throws {
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let end = min(position + pieceSize, range.upperBound)
-      try take(try await store.read(content, range: position..<end))
-      position = end
-    }
-  }
-
   /// Gives out what is written, in order; from the beginning again where that is asked for.
   private actor Reader {
-    private let store: MailStore
-    private let content: ContentReference
-    private let body: Range<Int>
+    /// All of the body, from its beginning.
+    private let body: PieceReader
     private let plan: SevenBitPlan
     private let header: [UInt8]
     private var writer: SevenBitWriter
-    /// Of the body, read so far.
-    private var position: Int
+    /// What is left of it.
+    private var rest: PieceReader
     /// Of what is given out.
     private var offset = 0
     private var pending: [UInt8]
     private var isFinished = false
 
-    init(store: MailStore, content: ContentReference, body: Range<Int>, plan: SevenBitPlan, header: [UInt8]) {
-      (self.store, self.content, self.body, self.plan, self.header) = (store, content, body, plan, header)
+    init(_ body: PieceReader, plan: SevenBitPlan, header: [UInt8]) {
+      (self.body, self.plan, self.header) = (body, plan, header)
       writer = SevenBitWriter(plan)
-      position = body.lowerBound
+      rest = body
       pending = header
     }
 
     func read(_ range: Range<Int>) async throws -> [UInt8] {
       if range.lowerBound == 0 {
-        (writer, position, offset, pending, isFinished) = (SevenBitWriter(plan), body.lowerBound, 0, header, false)
+        (writer, rest, offset, pending, isFinished) = (SevenBitWriter(plan), body, 0, header, false)
       }
       while pending.isEmpty, !isFinished {
-        if position < body.upperBound {
-          let end = min(position + SevenBitContent.pieceSize, body.upperBound)
-          let piece = try await store.read(content, range: position..<end)
-          position = end
+        var reader = rest
+        let piece = try await reader.next()
+        rest = reader
+        if let piece {
           try writer.write(piece, into: &pending)
         } else {
           isFinished = true
