@@ -175,9 +175,7 @@ final class LoginAttempt: CyrusDelegate {
   }
 
   func temporaryFailure(cause: String) -> AuthenticationFailure {
-    let reference = randomBytes(4).map { byte in
-      String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-    }.joined()
+    let reference = hexadecimal(randomBytes(4))
     authenticator.logger.error(
       "auth_error", metadata: ["reference": "\(reference)", "cause": "\(cause)", "conn": "\(context.connectionID)"])
     return .temporary(reference: reference)

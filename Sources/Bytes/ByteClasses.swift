@@ -86,6 +86,11 @@ extension UnsafeRawBufferPointer {
   }
 }
 
+/// Two digits a byte, in lower case.
+package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
 /// The digits of `byte` in upper-case hexadecimal, as quoted-printable and percent-encoding write them.
 package func hexDigits(of byte: UInt8) -> (UInt8, UInt8) {
   func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 &+ value : 0x37 &+ value }

@@ -108,7 +108,7 @@ enum POP3Failure: Error {
 
   /// Writes the cause to the log and returns the reference for the reply.
   private static func logged(_ error: StoreError, _ log: Logger) -> String {
-    let reference = randomBytes(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    let reference = hexadecimal(randomBytes(4))
     log.error("store_failed", metadata: ["reference": "\(reference)", "cause": "\(error)"])
     return " (\(reference))"
   }

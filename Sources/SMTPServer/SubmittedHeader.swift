@@ -96,9 +96,7 @@ struct SubmittedHeader {
   }
 
   private func uniqueName() -> String {
-    var name = String(services.clock.now().microseconds, radix: 36) + "."
-    for byte in randomBytes(10) { name += String(UInt16(byte) + 256, radix: 16).dropFirst() }
-    return name
+    String(services.clock.now().microseconds, radix: 36) + "." + hexadecimal(randomBytes(10))
   }
 
   private func add(_ name: StaticString, _ value: String, to header: inout [UInt8]) {

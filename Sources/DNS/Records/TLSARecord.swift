@@ -1,3 +1,5 @@
+import Bytes
+
 /// A TLSA record: what a server's certificate is to match.  RFC 6698 §2.
 package struct TLSARecord: RecordData {
   package static let type = RecordType.tlsa
@@ -21,7 +23,7 @@ package struct TLSARecord: RecordData {
 extension TLSARecord: CustomStringConvertible {
   /// As in a zone file, and as a report of TLS quotes it.
   package var description: String {
-    let digits = data.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    let digits = hexadecimal(data)
     return "\(usage) \(selector) \(matchingType) \(digits)"
   }
 }

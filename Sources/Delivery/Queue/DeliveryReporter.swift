@@ -1,3 +1,4 @@
+import Bytes
 import Cryptography
 package import Logging
 package import MailStore
@@ -101,7 +102,6 @@ package struct DeliveryReporter: Sendable {
   }
 
   private func token() -> String {
-    let random = randomBytes(10).map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
-    return String(clock.now().microseconds, radix: 36) + random
+    String(clock.now().microseconds, radix: 36) + hexadecimal(randomBytes(10))
   }
 }

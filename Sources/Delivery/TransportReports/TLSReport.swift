@@ -43,9 +43,9 @@ package struct TLSReport: Sendable {
 
   /// RFC 8460 §5.1.
   package var fileName: String {
-    let unique = digest(Array(id.utf8), .sha256).prefix(4).map { String(UInt16($0) + 256, radix: 16).dropFirst() }
+    let unique = hexadecimal(digest(Array(id.utf8), .sha256).prefix(4))
     let (begin, end) = (day.start.seconds, day.end.seconds - 1)
-    return "\(submitterDomain)!\(tally.domain)!\(begin)!\(end)!\(unique.joined()).json.gz"
+    return "\(submitterDomain)!\(tally.domain)!\(begin)!\(end)!\(unique).json.gz"
   }
 
   package static let mediaType = "application/tlsrpt+gzip"

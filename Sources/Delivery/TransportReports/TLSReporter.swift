@@ -1,3 +1,4 @@
+import Bytes
 import Cryptography
 package import DNS
 package import Logging
@@ -58,13 +59,14 @@ package actor TLSReporter {
     // Of a day of which something may not be in the store yet nothing is told.
     await flush()
     // A web server that does not answer must not keep what is counted.
-    async let flushing: Void = every { await self.flush() }
-    await every { await self.report() }
+    async let flushing: Void = everyInterval { await self.flush() }
+    await report()
+    await everyInterval { await self.report() }
     await flushing
   }
 
-  private nonisolated func every(_ work: @Sendable () async -> Void) async {
-    repeat { await work() } while (try? await Task.sleep(for: Self.interval)) != nil
+  private nonisolated func everyInterval(_ work: @Sendable () async -> Void) async {
+    while (try? await Task.sleep(for: Self.interval)) != nil { await work() }
   }
 
   // MARK: What was counted
@@ -212,7 +214,7 @@ package actor TLSReporter {
         return false
       }
       let letter = report.letter(
-        to: address, token: randomBytes(12).map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined(),
+        to: address, token: hexadecimal(randomBytes(12)),
         date: DateTime(timestamp: clock.now(), offsetMinutes: 0))
       var schedule = RetrySchedule()
       schedule.givesUpAfter = Self.triesFor

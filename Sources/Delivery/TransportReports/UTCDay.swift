@@ -21,12 +21,5 @@ package struct UTCDay: Hashable, Comparable, Sendable, CustomStringConvertible {
   package static func < (left: UTCDay, right: UTCDay) -> Bool { left.number < right.number }
 
   /// `2026-05-17`.
-  package var description: String {
-    let (year, month, day) = CalendarDate(days: number).components
-    func padded(_ value: Int, _ width: Int) -> String {
-      let digits = String(value)
-      return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-  }
+  package var description: String { String(start.rfc3339.prefix { $0 != "T" }) }
 }

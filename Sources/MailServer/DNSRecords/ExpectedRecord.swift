@@ -1,3 +1,4 @@
+import Bytes
 import DKIM
 package import DNS
 package import Networking

@@ -1,3 +1,4 @@
+import Bytes
 import Cryptography
 package import DKIM
 package import DNS
@@ -44,9 +45,4 @@ package struct MailIdentity: Hashable, Sendable {
 
   /// Changes with the policy, as RFC 8461 §3.1 wants it: up to 32 letters and digits.
   var transportPolicyID: String { hexadecimal(digest(Array(transportPolicy.utf8), .sha256).prefix(8)) }
-}
-
-/// Two digits an octet.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

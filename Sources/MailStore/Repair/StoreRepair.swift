@@ -320,15 +320,5 @@ final class RepairWork: @unchecked Sendable {
 
 extension Timestamp {
   /// ISO 8601 in UTC without separators, for names of files: `20240517T081530Z`.
-  fileprivate var compact: String {
-    let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
-    let second = seconds - day * 86_400
-    let date = CalendarDate(days: Int(day)).components
-    func padded(_ value: Int64, _ width: Int) -> String {
-      let text = "\(value)"
-      return String(repeating: "0", count: max(0, width - text.count)) + text
-    }
-    let time = [second / 3_600, second / 60 % 60, second % 60].map { padded($0, 2) }.joined()
-    return "\(padded(Int64(date.year), 4))\(padded(Int64(date.month), 2))\(padded(Int64(date.day), 2))T\(time)Z"
-  }
+  fileprivate var compact: String { rfc3339.filter { $0 != "-" && $0 != ":" } }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Cryptography
 
 /// The client's side of one run of a SASL mechanism.  RFC 4422 §3.
@@ -33,5 +34,5 @@ func clientExchange(
 }
 
 private func freshNonce() -> String {
-  randomBytes(18).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  hexadecimal(randomBytes(18))
 }

@@ -1,3 +1,4 @@
+import Bytes
 import DNS
 
 /// Do the TLSA records name the key that the server has? Whoever sees wrong ones in a signed zone sends nothing.
