@@ -74,7 +74,7 @@ extension MailStore {
       try await message.body.flushIfLarge()
       if message.body.isLarge { hasLarge = true } else { weight += message.body.size }
     }
-    return try await write(weight: weight, onlyAdds: !hasLarge) { (transaction) throws(StoreError) in
+    return try await write(weight: weight, scope: hasLarge ? .anything : .additions) { (transaction) throws(StoreError) in
       try transaction.append(messages, to: mailbox, of: account)
     }
   }

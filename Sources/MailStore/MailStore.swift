@@ -40,14 +40,12 @@ package final class MailStore: Sendable {
   }
 
   /// The result comes back when it is durable and published.
-  /// - Parameters:
-  ///   - weight: octets of bodies that it stores.
-  ///   - onlyAdds: it adds messages without large bodies to mailboxes, and does nothing else.
+  /// - Parameter weight: octets of bodies that it stores.
   func write<Value: Sendable>(
-    weight: Int = 0, onlyAdds: Bool = false,
+    weight: Int = 0, scope: WriteScope = .anything,
     _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
-    try await engine.write(weight: weight, onlyAdds: onlyAdds, change)
+    try await engine.write(weight: weight, scope: scope, change)
   }
 
   // MARK: Changes

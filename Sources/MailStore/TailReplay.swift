@@ -2,9 +2,11 @@ import Logging
 import MessageFormat
 import SQLite
 
-/// Brings into `store.db` what a power cut has taken from it: groups that only added messages, which are committed when
-/// their records are in the pack. Nothing else can be missing, since every other commit flushes the log, with all that
-/// was logged before it, and the first group of a pack does.
+/// Brings into `store.db` what a power cut has taken from it: groups of new messages and of changes of the queue, which
+/// are committed when their records are in the pack. Nothing else can be missing, since every other commit flushes the
+/// log, with all that was logged before it, and the first group of a pack does.
+///
+/// What such groups did without a record stays lost: when attempts were made and are due, and what accounts have sent.
 ///
 /// What stands behind the last such group was never acknowledged.
 struct TailReplay {
@@ -24,6 +26,11 @@ struct TailReplay {
     var structure: MessageStructure
   }
 
+  private struct Group {
+    var messages: [Message] = []
+    var queueChanges: [RecordedChange] = []
+  }
+
   /// Makes it durable, too.
   func run(_ database: Database) throws(StoreError) {
     guard state.pack.segment > 0, state.pack.end > 0 else { return }
@@ -40,32 +47,38 @@ struct TailReplay {
     }
     guard end > state.pack.end, end - state.pack.end <= Self.limit else { return }
     var scanner = PackScanner(file, from: state.pack.end, end: end, stamp: state.stamp)
-    var group: [Message] = []
+    var group = Group()
     var groupStart = state.pack.end
-    var count = 0
+    var (groups, messages) = (0, 0)
     scanning: while case .record(let record)? = scanner.next() {
       switch (record.metadata, record.body) {
       case (.placements(let placements), .intact):
-        group.append(
+        group.messages.append(
           Message(
             header: record.header, position: record.bodyPosition, placements: placements,
             structure: scanner.withBody(of: record) { MessageStructure(parsing: $0) }))
+      case (.changes(let changes), _) where changes.allSatisfy(\.isOfQueue):
+        group.queueChanges += changes
       case (.groupEnd(let octets), _) where record.position - groupStart == octets:
-        if count == 0 { try begin(database) }
+        if groups == 0 { try begin(database) }
         try add(group, to: database)
-        count += group.count
-        group = []
+        groups += 1
+        messages += group.messages.count
+        group = Group()
         groupStart = record.end
       default:
         break scanning
       }
     }
-    guard count > 0 else { return }
+    guard groups > 0 else { return }
     try database.change("UPDATE state SET value = ? WHERE name = 'pack_end'", .integer(groupStart))
     do throws(SQLiteError) { try database.commit() } catch { throw StoreError(error) }
     logger.notice(
       "store_tail_replayed",
-      metadata: ["messages": "\(count)", "octets": "\(groupStart - state.pack.end)", "pack": "\(state.pack.segment)"])
+      metadata: [
+        "groups": "\(groups)", "messages": "\(messages)", "octets": "\(groupStart - state.pack.end)",
+        "pack": "\(state.pack.segment)",
+      ])
   }
 
   /// A pack that was begun and never committed says where the committed records of the one before it end: behind that
@@ -85,11 +98,22 @@ struct TailReplay {
     do throws(SQLiteError) { try database.begin() } catch { throw StoreError(error) }
   }
 
-  /// As `WriteContext` adds new messages, with the IDs they were given.
-  private func add(_ group: [Message], to database: Database) throws(StoreError) {
+  /// As `WriteContext` does, with the IDs that were given.
+  private func add(_ group: Group, to database: Database) throws(StoreError) {
+    var highestID = try add(group.messages, to: database)
+    for change in group.queueChanges {
+      if case .queued(let message) = change { highestID = max(highestID, message.id) }
+      try database.replay(ofQueue: change)
+    }
+    try database.change(
+      "UPDATE state SET value = max(value, ?) WHERE name = 'next_id'", .integer(highestID + 1))
+  }
+
+  /// Returns the highest of the IDs.
+  private func add(_ messages: [Message], to database: Database) throws(StoreError) -> Int64 {
     var mailboxes: [Int64: Mailbox] = [:]
     var highestID: Int64 = 0
-    for message in group {
+    for message in messages {
       let body = message.header.bodyID
       highestID = max(highestID, body)
       var entries: [Int64: Int] = [:]
@@ -133,7 +157,6 @@ struct TailReplay {
           checksum: message.header.bodyChecksum, structure: message.structure.encoded()))
     }
     for mailbox in mailboxes.values { try database.update(mailbox) }
-    try database.change(
-      "UPDATE state SET value = max(value, ?) WHERE name = 'next_id'", .integer(highestID + 1))
+    return highestID
   }
 }

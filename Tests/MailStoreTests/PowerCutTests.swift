@@ -4,7 +4,7 @@ import MessageFormat
 import StoreTorture
 import Testing
 
-/// What a power cut takes from `store.db`, whose log is not flushed for groups that only add messages.
+/// What a power cut takes from `store.db`, whose log is not flushed for groups that the pack commits.
 struct PowerCutTests {
   private static let files = FileManager.default
 
@@ -66,6 +66,44 @@ struct PowerCutTests {
       }
       // And it goes on, in the same pack.
       #expect(try await cut.append(mail("next"), of: alice) == inbox.uidNext)
+      try await cut.end()
+    }
+  }
+
+  @Test(arguments: Loss.allCases)
+  func `the queue comes back from the pack, each group whole or not at all`(_ loss: Loss) async throws {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      for name in ["done", "failed", "tried"] { try await fixture.enqueue(["\(name)@\(name).test"]) }
+      let before = try databaseFiles(fixture.path)
+
+      try await fixture.finish(try await fixture.deliveries("done.test")[0])
+      try await fixture.store.settle(destination: "done.test", .reached)
+      let (failed, tried) = (try await fixture.deliveries("failed.test")[0], try await fixture.deliveries("tried.test")[0])
+      var progress = QueueProgress()
+      progress.outcomes = [
+        (failed.id(0), .report(at: StoreFixture.queueTime, result: "550 no")),
+        (tried.id(0), .retry(at: StoreFixture.queueTime.advanced(by: .seconds(60)), result: "451 later")),
+      ]
+      _ = try await fixture.store.deliver(
+        try await fixture.stage(mail("a report")), to: [LocalDelivery(account: alice, prefix: [])], queued: [],
+        internalDate: StoreFixture.date, progress: progress)
+      // Most of it goes out and is done with before the cut.
+      for number in 1...3 { try await fixture.enqueue(["a@new.test", "b@new.test"], body: "\(number)\r\n") }
+      for _ in 1...2 { try await fixture.finish(try await fixture.deliveries("new.test")[0]) }
+      let states = try await fixture.queueStates()
+      try await fixture.enqueue(["last@new.test"], body: "third of three\r\n")
+
+      let cut = try await afterCut(fixture, before, loss)
+      #expect(try await cut.queueStates() == states + (loss == .database ? ["last@new.test waiting"] : []))
+      #expect(states == ["failed@failed.test reporting", "tried@tried.test waiting", "a@new.test waiting", "b@new.test waiting"])
+      #expect(try await cut.inbox(of: alice).messageCount == 1)
+      #expect(try await Set(cut.due()).isSuperset(of: ["new.test", "tried.test"]))
+      let content = try await cut.deliveries("new.test")[0].message.content
+      #expect(String(decoding: try await cut.store.read(content, range: 0..<content.size), as: UTF8.self).hasSuffix("3\r\n"))
+      #expect(try await cut.store.verify(VerificationOptions(isThorough: true)).findings.isEmpty)
+      // And it goes on, in the same pack.
+      try await cut.enqueue(["next@new.test"])
       try await cut.end()
     }
   }

@@ -1,4 +1,4 @@
-package import MessageFormat
+import MessageFormat
 
 /// When a delivery that failed for the time being is tried again.  RFC 5321 §4.5.4.1.
 package struct RetrySchedule: Sendable {

@@ -1,6 +1,6 @@
 import Bytes
 import Cryptography
-package import DNS
+import DNS
 package import MessageFormat
 import Networking
 import SMTP

@@ -1,6 +1,6 @@
 package import Cryptography
 package import DNS
-package import MessageFormat
+import MessageFormat
 package import Networking
 import SMTP
 package import SMTPClient

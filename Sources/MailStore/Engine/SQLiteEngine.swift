@@ -102,10 +102,10 @@ package final class SQLiteEngine: StorageEngine {
   }
 
   package func write<Value: Sendable>(
-    weight: Int, onlyAdds: Bool,
+    weight: Int, scope: WriteScope,
     _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
-    try await writer.run(weight: weight, onlyAdds: onlyAdds) { (context) throws(StoreError) in try change(context) }
+    try await writer.run(weight: weight, scope: scope) { (context) throws(StoreError) in try change(context) }
   }
 
   // MARK: Bodies

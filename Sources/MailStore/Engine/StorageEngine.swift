@@ -18,12 +18,9 @@ package protocol StorageEngine: Sendable {
   ) async throws(StoreError) -> Value
 
   /// Runs the change together with others that wait, each in a savepoint of its own.
-  /// - Parameters:
-  ///   - weight: octets of bodies that it stores.
-  ///   - onlyAdds: it only calls `append`, or `deliver` with nothing queued, and no body is large. An engine may put
-  ///     off what that leaves to do until the commit.
+  /// - Parameter weight: octets of bodies that it stores.
   func write<Value: Sendable>(
-    weight: Int, onlyAdds: Bool,
+    weight: Int, scope: WriteScope,
     _ change: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value
 
@@ -59,6 +56,17 @@ package protocol StorageEngine: Sendable {
   func close() async
   /// As `close`, without waiting.
   func requestClose()
+}
+
+/// What a change does at the most; an engine may make less of it durable in a costlier way.
+package enum WriteScope: Sendable {
+  /// It only calls `append`, `deliver` and `count`, and no body is large. An engine may put off what these leave to do
+  /// until the commit.
+  case additions
+  /// Besides, it calls `settle`, and `note` with nothing but outcomes. When attempts were made and are to be made, and
+  /// what was counted, may be what it was a moment ago after a power cut.
+  case deliveries
+  case anything
 }
 
 /// One unchanging state of what an engine keeps.

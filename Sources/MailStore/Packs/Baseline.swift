@@ -236,7 +236,7 @@ extension WriteContext {
   func beginHistory() throws(StoreError) {
     // Records without a stamp and those with one do not share a pack.
     if packs.committedEnd > 0 { packs.seal() }
-    try beginGroup(onlyAdds: false)
+    try beginGroup(mayPackCommit: false)
     do throws(StoreError) {
       let start = PackPosition(segment: packs.segment, offset: packs.newEnd)
       // A new store has nothing to tell.

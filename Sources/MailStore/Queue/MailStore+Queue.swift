@@ -15,8 +15,7 @@ extension MailStore {
   ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
     try await body.flushIfLarge()
     let (results, unused) = try await write(
-      weight: body.isLarge ? 0 : body.size,
-      onlyAdds: queued.isEmpty && progress.isEmpty && sent == nil && !body.isLarge
+      weight: body.isLarge ? 0 : body.size, scope: body.isLarge ? .anything : progress.scope
     ) { (transaction) throws(StoreError) in
       if let sent { try transaction.count(sent) }
       let results = try transaction.deliver(body, to: recipients, queued: queued, date: internalDate)
@@ -81,13 +80,17 @@ extension MailStore {
 
   /// Returns when it is durable. What is no longer in the queue is left out.
   package func note(_ progress: QueueProgress) async throws(StoreError) {
-    let unused = try await write { (transaction) throws(StoreError) in try transaction.note(progress) }
+    let unused = try await write(scope: progress.scope) { (transaction) throws(StoreError) in
+      try transaction.note(progress)
+    }
     await forget(unused)
   }
 
   /// Nothing is being delivered to the destination any more.
   package func settle(destination: String, _ outcome: DestinationOutcome) async throws(StoreError) {
-    try await write { (transaction) throws(StoreError) in try transaction.settle(destination: destination, outcome) }
+    try await write(scope: .deliveries) { (transaction) throws(StoreError) in
+      try transaction.settle(destination: destination, outcome)
+    }
   }
 
   /// The machine's clock was put forward or back by `offset`: what is planned keeps its distance from now.
@@ -177,5 +180,12 @@ extension MailStore {
   /// Their files; what stays is removed at the next start.
   private func forget(_ unused: [UnusedBody]) async {
     if !unused.isEmpty { try? await engine.discard(unused) }
+  }
+}
+
+extension QueueProgress {
+  fileprivate var scope: WriteScope {
+    if isEmpty { return .additions }
+    return warned.isEmpty && told.isEmpty ? .deliveries : .anything
   }
 }

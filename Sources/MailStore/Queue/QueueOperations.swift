@@ -6,7 +6,7 @@ extension WriteContext {
   /// The body is stored in the same group.
   func enqueue(_ message: NewQueuedMessage, body: Int64, size: Int) throws(StoreError) -> QueueID {
     let recorded = RecordedQueuedMessage(message, id: newID(), body: body, created: clock.now())
-    try database.insertQueued(recorded, size: Int64(size))
+    try insert(.queued(recorded, size: Int64(size)))
     record(.queued(recorded))
     isQueueChanged = true
     return QueueID(rawValue: recorded.id)
@@ -178,6 +178,15 @@ extension QueueAction {
   }
 }
 
+extension RecordedChange {
+  var isOfQueue: Bool {
+    switch self {
+    case .queued, .unqueued, .queueState: true
+    default: false
+    }
+  }
+}
+
 extension RecordedQueuedMessage {
   fileprivate init(_ message: NewQueuedMessage, id: Int64, body: Int64, created: Timestamp) {
     self.init(
@@ -195,7 +204,7 @@ extension RecordedQueuedMessage {
   }
 }
 
-/// What the writer and a repair do alike.
+/// What the writer, a start after a power cut and a repair do alike.
 extension Database {
   /// One that could not be reached is not tried more often than this for new messages.
   private static let shortestPause = Duration.seconds(300)
@@ -222,6 +231,19 @@ extension Database {
     let due = Timestamp(microseconds: message.notBefore)
     for destination in Set(message.recipients.lazy.filter { $0.state == 0 }.map(\.destination)) {
       try note(destination: destination, due: due, whateverHappened: false)
+    }
+  }
+
+  /// Only of what `RecordedChange.isOfQueue` is true for.
+  func replay(ofQueue change: RecordedChange) throws(StoreError) {
+    switch change {
+    case .queued(let message):
+      let size = try one("SELECT size FROM bodies WHERE id = ?", .integer(message.body)) { $0.integer(0) }
+      try insertQueued(message, size: Int64(message.prefix.count) + (size ?? 0))
+    case .unqueued(let message, let positions): _ = try unqueue(message, positions)
+    case .queueState(let message, let positions, let state, let result):
+      for position in positions { try setQueueState(message, position, Int64(state), result) }
+    default: break
     }
   }
 

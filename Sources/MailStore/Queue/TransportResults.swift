@@ -1,4 +1,4 @@
-package import MessageFormat
+import MessageFormat
 package import SQLite
 
 /// What came of TLS with the servers of another domain in one day, until that is reported (RFC 8460). Not mail: a

@@ -1,4 +1,4 @@
-package import MessageFormat
+import MessageFormat
 
 /// Reads a message, or a part of it, from front to end, so that it need not be in memory as a whole.
 package struct PieceReader: Sendable {

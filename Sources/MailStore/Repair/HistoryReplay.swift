@@ -249,11 +249,8 @@ final class HistoryReplay {
     case .queued(let message):
       meet(id: message.id)
       meet(id: message.body)
-      let size = try database.one("SELECT size FROM bodies WHERE id = ?", .integer(message.body)) { $0.integer(0) }
-      try database.insertQueued(message, size: Int64(message.prefix.count) + (size ?? 0))
-    case .unqueued(let message, let positions): _ = try database.unqueue(message, positions)
-    case .queueState(let message, let positions, let state, let result):
-      for position in positions { try database.setQueueState(message, position, Int64(state), result) }
+      try database.replay(ofQueue: change)
+    case .unqueued, .queueState: try database.replay(ofQueue: change)
     case .importOrigin(let origin):
       meet(id: origin.id)
       try database.set(origin)

@@ -11,6 +11,8 @@ enum NewRow {
     mailbox: Int64, uid: UInt32, message: Int64, flags: MessageFlags, modSequence: Int64, saved: Int64)
   /// Where the message ID is known already, its thread stays.
   case thread(ThreadKey, thread: Int64)
+  /// With its recipients and destinations.
+  case queued(RecordedQueuedMessage, size: Int64)
 }
 
 /// A message ID's hash in an account.
@@ -45,6 +47,7 @@ extension Database {
       try change(
         "INSERT OR IGNORE INTO threads (account, hash, thread) VALUES (?, ?, ?)", .integer(key.account),
         .integer(key.hash), .integer(thread))
+    case .queued(let message, let size): try insertQueued(message, size: size)
     }
   }
 }

@@ -49,7 +49,7 @@ final class WriteContext: StoreTransaction {
   private var recorded: [RecordedChange] = []
   /// What new messages bring to the database and has not been put into it yet.
   private var newRows = NewRows()
-  /// The group only adds messages: it is committed when its records are on the disk.
+  /// The group is committed when its records are on the disk.
   private var isCommittedByPack = false
   /// Where the group's records end; nil where it has none.
   private var recordsEnd: (segment: Int64, end: Int64)?
@@ -89,13 +89,13 @@ final class WriteContext: StoreTransaction {
 
   // MARK: Group
 
-  /// - Parameter onlyAdds: none of its changes does more than add messages, so that the pack alone may commit it.
-  func beginGroup(onlyAdds: Bool) throws(StoreError) {
+  /// - Parameter mayPackCommit: what its changes do is among what `TailReplay` brings back.
+  func beginGroup(mayPackCommit: Bool) throws(StoreError) {
     if mailboxes.count + names.count + accounts.count > Self.rowLimit { forgetRows() }
     endGroup()
     packs.beginGroup()
     // After a power cut only the pack that `store.db` calls the active one is looked at for groups it does not have.
-    isCommittedByPack = onlyAdds && !packs.isAtBeginning
+    isCommittedByPack = mayPackCommit && !packs.isAtBeginning
     do throws(SQLiteError) {
       try database.flushCommits(!isCommittedByPack)
       try database.begin()
@@ -104,16 +104,17 @@ final class WriteContext: StoreTransaction {
     }
   }
 
-  /// Ends the group's records with the one that says what it did besides adding messages, or that it did nothing else.
-  /// After this the pack can be flushed, also by another thread while this one writes rows.
-  /// - Returns: false where it was begun as a group that only adds messages and has done more: a delivery made the
+  /// Ends the group's records with what it did besides adding messages, and, where the pack commits it, with the one
+  /// that says so. After this the pack can be flushed, also by another thread while this one writes rows.
+  /// - Returns: false where it was begun as a group that the pack may commit, and has done more: a delivery made the
   /// mailbox it goes to.
   func endRecords() throws(StoreError) -> Bool {
     if isCommittedByPack {
-      guard recorded.isEmpty, !hasNewLargeBodies else { return false }
-      if packs.hasRecords { try append(PackRecord.encode(endOfGroupOf: packs.newOctets, stamp: packs.stamp)) }
-    } else if !recorded.isEmpty {
-      try append(PackRecord.encode(changes: recorded, stamp: packs.stamp))
+      guard !hasNewLargeBodies, recorded.allSatisfy(\.isOfQueue) else { return false }
+    }
+    if !recorded.isEmpty { try append(recorded) }
+    if isCommittedByPack, packs.hasRecords {
+      try append(PackRecord.encode(endOfGroupOf: packs.newOctets, stamp: packs.stamp))
     }
     recordsEnd = packs.hasRecords ? (packs.segment, packs.newEnd) : nil
     return true

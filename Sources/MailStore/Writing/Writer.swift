@@ -10,11 +10,10 @@ import Threads
 class QueuedWrite {
   /// Octets it adds to the pack.
   let weight: Int
-  /// It adds messages, and reads nothing that others of its group have added.
-  let onlyAdds: Bool
-  init(weight: Int, onlyAdds: Bool) {
+  let scope: WriteScope
+  init(weight: Int, scope: WriteScope) {
     self.weight = weight
-    self.onlyAdds = onlyAdds
+    self.scope = scope
   }
   func apply(_ context: WriteContext) throws(StoreError) { fatalError("abstract") }
   func complete(_ failure: StoreError?) { fatalError("abstract") }
@@ -26,12 +25,12 @@ final class QueuedChange<Value: Sendable>: QueuedWrite {
   private var value: Value?
 
   init(
-    weight: Int, onlyAdds: Bool, _ continuation: CheckedContinuation<Result<Value, StoreError>, Never>,
+    weight: Int, scope: WriteScope, _ continuation: CheckedContinuation<Result<Value, StoreError>, Never>,
     _ change: @escaping (WriteContext) throws(StoreError) -> Value
   ) {
     self.change = change
     self.continuation = continuation
-    super.init(weight: weight, onlyAdds: onlyAdds)
+    super.init(weight: weight, scope: scope)
   }
 
   override func apply(_ context: WriteContext) throws(StoreError) { value = try change(context) }
@@ -102,11 +101,11 @@ final class Writer: @unchecked Sendable {
 
   /// The change runs on the writer's thread; the result comes back when it is durable and published.
   func run<Value: Sendable>(
-    weight: Int = 0, onlyAdds: Bool = false,
+    weight: Int = 0, scope: WriteScope = .anything,
     _ change: @escaping @Sendable (WriteContext) throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-      let write = QueuedChange(weight: weight, onlyAdds: onlyAdds, continuation, change)
+      let write = QueuedChange(weight: weight, scope: scope, continuation, change)
       let isAccepted = monitor.withLock {
         guard !isClosing else { return false }
         queue.append(write)
@@ -209,18 +208,18 @@ final class Writer: @unchecked Sendable {
 
   /// Returns what each change failed with.
   private func apply(_ group: [QueuedWrite]) throws(StoreError) -> [StoreError?] {
-    let onlyAdds = !group.isEmpty && group.allSatisfy(\.onlyAdds)
+    let mayPackCommit = !group.isEmpty && group.allSatisfy { $0.scope != .anything }
     let first =
       group.count >= Self.flushAsideChanges
-      ? try applyFlushingAside(group, onlyAdds: onlyAdds) : try applyInTurn(group, onlyAdds: onlyAdds)
+      ? try applyFlushingAside(group, mayPackCommit) : try applyInTurn(group, mayPackCommit)
     if let first { return first }
-    guard let second = try applyInTurn(group, onlyAdds: false) else { throw .inputOutput("a group was not applied") }
+    guard let second = try applyInTurn(group, false) else { throw .inputOutput("a group was not applied") }
     return second
   }
 
-  /// One thing after the other. Nil, with nothing done, where the group was to add messages only and does more.
-  private func applyInTurn(_ group: [QueuedWrite], onlyAdds: Bool) throws(StoreError) -> [StoreError?]? {
-    try context.beginGroup(onlyAdds: onlyAdds)
+  /// One thing after the other. Nil, with nothing done, where the pack was to commit the group and it does more than that.
+  private func applyInTurn(_ group: [QueuedWrite], _ mayPackCommit: Bool) throws(StoreError) -> [StoreError?]? {
+    try context.beginGroup(mayPackCommit: mayPackCommit)
     var failures: [StoreError?] = []
     for write in group { failures.append(try applyAlone(write, areRowsDeferred: false)) }
     guard try context.endRecords() else { return giveUp() }
@@ -235,14 +234,14 @@ final class Writer: @unchecked Sendable {
   /// Rows of new messages wait until all of the group's records are known, and are put in while those are flushed.
   ///
   /// A row that cannot be put in then has no change any more that could fail for it alone. So nil is returned, with
-  /// nothing done, and the group is to be applied in turn; also where it was to add messages only and does more.
-  private func applyFlushingAside(_ group: [QueuedWrite], onlyAdds: Bool) throws(StoreError) -> [StoreError?]? {
-    try context.beginGroup(onlyAdds: onlyAdds)
+  /// nothing done, and the group is to be applied in turn; also where the pack was to commit it and it does more.
+  private func applyFlushingAside(_ group: [QueuedWrite], _ mayPackCommit: Bool) throws(StoreError) -> [StoreError?]? {
+    try context.beginGroup(mayPackCommit: mayPackCommit)
     var failures: [StoreError?] = []
     do throws(StoreError) {
       for write in group {
-        if !write.onlyAdds { try context.writeNewRows() }
-        failures.append(try applyAlone(write, areRowsDeferred: write.onlyAdds))
+        if write.scope != .additions { try context.writeNewRows() }
+        failures.append(try applyAlone(write, areRowsDeferred: write.scope == .additions))
       }
       guard try context.endRecords() else { return giveUp() }
     } catch {

@@ -37,6 +37,8 @@ struct Holdings: Sendable {
   /// Mailboxes of its own; nil where the answer with the ID never came.
   var folders: [Folder: MailboxID?] = [:]
   var aliases: Set<String> = []
+  /// The recipients of its messages in the queue, by their positions.
+  var queued: [String: [Int: QueuedRecipient.State]] = [:]
 
   /// What these lack or have too much to be `expected`, in words; nil where they agree.
   /// - Parameter mayBePurged: of what was deleted, any may be gone for good.
@@ -58,6 +60,9 @@ struct Holdings: Sendable {
     }
     for (id, wrong) in deleted where expected.deleted[id] == nil {
       return "\(wrong.message.name) is kept as expunged as \(id), expected not to be"
+    }
+    for name in Set(queued.keys).union(expected.queued.keys).sorted() where queued[name] != expected.queued[name] {
+      return "\(name) is in the queue as \(queued[name] ?? [:]), expected \(expected.queued[name] ?? [:])"
     }
     if aliases != expected.aliases { return "aliases are \(aliases), expected \(expected.aliases)" }
     return nil

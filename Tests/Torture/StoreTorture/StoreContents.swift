@@ -38,6 +38,7 @@ struct StoreContents {
       }
       contents.holdings[worker, default: Holdings()].aliases.insert(address.localPart)
     }
+    try await contents.readQueue(store, isQuiet: isQuiet)
     return contents
   }
 
@@ -73,6 +74,23 @@ struct StoreContents {
       let message = Holdings.Message(account: mailbox.account, name: name)
       holdings[worker, default: Holdings()].messages[message, default: []].append(
         Holdings.Place(mailbox: mailbox.id, uid: entry.uid, flags: entry.flags))
+    }
+  }
+
+  private mutating func readQueue(_ store: MailStore, isQuiet: Bool) async throws {
+    for delivery in try await store.queuedMessages(QueueFilter(), limit: Int(Int32.max)) {
+      let (message, name) = (delivery.message, delivery.message.sender?.localPart ?? "")
+      guard let worker = Self.worker(of: name) else { throw Violation("\(message.id) of the queue is nobody's") }
+      do {
+        let text = try await store.read(message.content, range: 0..<message.content.size)
+        guard TortureMessage.name(of: text, prefix: message.content.prefix) == name else {
+          throw Violation("\(name) of the queue is not as it was")
+        }
+      } catch StoreError.messageNotFound where !isQuiet {
+        continue
+      }
+      holdings[worker, default: Holdings()].queued[name] = Dictionary(
+        uniqueKeysWithValues: delivery.recipients.map { ($0.position, $0.state) })
     }
   }
 

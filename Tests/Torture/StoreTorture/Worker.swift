@@ -22,6 +22,7 @@ struct Worker: Sendable {
   /// With more messages than this, some are expunged.
   static let messageLimit = 24
   static let folderLimit = 4
+  static let queueLimit = 8
   /// After this many failures in a row the store has not recovered.
   private static let patience = 500
 

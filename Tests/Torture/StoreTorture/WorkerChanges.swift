@@ -8,7 +8,7 @@ extension Worker {
   /// A change, and what there will be after it, as far as that is known before.
   mutating func nextChange(_ accounts: [AccountID]) -> (Holdings, Change?) {
     let mustShrink = holdings.messages.count > Self.messageLimit
-    switch Int.random(in: 0..<20, using: &random) {
+    switch Int.random(in: 0..<26, using: &random) {
     case 0..<4 where !mustShrink: return deliver(accounts)
     case 4..<7 where !mustShrink: return append(accounts)
     case 7..<11: return changeFlags()
@@ -17,18 +17,21 @@ extension Worker {
     case 15..<17: return changeFolders(accounts)
     case 17: return changeAliases()
     case 18 where !mustShrink: return restore()
+    case 19..<22 where !mustShrink && holdings.queued.count < Self.queueLimit: return enqueue(accounts)
+    case 19..<24: return attempt(accounts)
+    case 24: return handleQueue()
     default: return expunge()
     }
   }
 
-  private mutating func newMessage() -> String {
+  mutating func newMessage() -> String {
     made += 1
     // A few go to files of their own, a few through the spool.
     let size = random.oneIn(8) ? Int.random(in: 7_000...30_000, using: &random) : random.spread(upTo: 6_000) + 80
     return "w\(number).\(made).\(size)"
   }
 
-  private func staged(_ name: String, in store: MailStore) async throws(StoreError) -> StagedBody {
+  func staged(_ name: String, in store: MailStore) async throws(StoreError) -> StagedBody {
     let text = TortureMessage.text(name)
     let stage = store.stageBody(expectedSize: nil)
     try await stage.append(text)
@@ -300,7 +303,7 @@ extension Worker {
     return MessageFlags(SystemFlags(rawValue: UInt8.random(in: 0..<32, using: &random)), keywords: words)
   }
 
-  private static let date = DateTime(timestamp: Timestamp(seconds: 1_700_000_000), offsetMinutes: 60)
+  static let date = DateTime(timestamp: Timestamp(seconds: 1_700_000_000), offsetMinutes: 60)
 }
 
 extension MessageFlags {
