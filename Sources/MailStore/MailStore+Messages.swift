@@ -93,7 +93,7 @@ extension MailStore {
   package func changeFlags(
     in mailbox: MailboxID, uids: [UID], _ change: FlagChange, unchangedSince: ModSequence?
   ) async throws(StoreError) -> FlagResult {
-    try await write { (transaction) throws(StoreError) in
+    try await write(scope: .entriesAndQueue) { (transaction) throws(StoreError) in
       try transaction.changeFlags(in: mailbox, uids: uids, change, unchangedSince: unchangedSince)
     }
   }
@@ -101,7 +101,7 @@ extension MailStore {
   /// Removes those of `uids` (all where nil) that are there and, with `onlyDeleted`, have `\Deleted`. Returns them in
   /// order.
   package func expunge(in mailbox: MailboxID, uids: [UID]?, onlyDeleted: Bool) async throws(StoreError) -> [UID] {
-    try await write { (transaction) throws(StoreError) in
+    try await write(scope: .entriesAndQueue) { (transaction) throws(StoreError) in
       try transaction.expunge(in: mailbox, uids: uids, onlyDeleted: onlyDeleted)
     }
   }
@@ -109,7 +109,7 @@ extension MailStore {
   package func copy(_ uids: [UID], from source: MailboxID, to destination: MailboxName, of account: AccountID)
     async throws(StoreError) -> CopyResult
   {
-    try await write { (transaction) throws(StoreError) in
+    try await write(scope: .entriesAndQueue) { (transaction) throws(StoreError) in
       try transaction.copyEntries(uids, from: source, to: destination, of: account)
     }
   }
@@ -118,7 +118,7 @@ extension MailStore {
   package func move(_ uids: [UID], from source: MailboxID, to destination: MailboxName, of account: AccountID)
     async throws(StoreError) -> CopyResult
   {
-    try await write { (transaction) throws(StoreError) in
+    try await write(scope: .entriesAndQueue) { (transaction) throws(StoreError) in
       try transaction.moveEntries(uids, from: source, to: destination, of: account)
     }
   }

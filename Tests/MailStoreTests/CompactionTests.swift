@@ -148,7 +148,7 @@ struct CompactionTests {
           // Of the first packs, each step.
           guard copies.count < 30 else { return }
           let copy = "\(path)-crash-\(copies.count)"
-          try? FileManager.default.copyItem(atPath: path, toPath: copy)
+          try? copyStore(at: path, to: copy)
           copies.append(copy)
         }
         return 0
@@ -157,7 +157,7 @@ struct CompactionTests {
       #expect(report.heldOctets == report.octetsBefore)
       worn.fixture.faults.set(nil)
       let held = path + "-crash-held"
-      try FileManager.default.copyItem(atPath: path, toPath: held)
+      try copyStore(at: path, to: held)
       for copy in copies.withLock({ $0 }) + [held] {
         defer { try? FileManager.default.removeItem(atPath: copy) }
         let reopened = try await StoreFixture.make(path: copy, options: Self.small(hand))
@@ -364,7 +364,7 @@ struct CompactionTests {
   private func checkRebuilt(_ path: String) async throws {
     let copy = path + "-checked"
     defer { try? FileManager.default.removeItem(atPath: copy) }
-    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    try copyStore(at: path, to: copy)
     #expect(try verify(copy).findings == [])
     let idle = try await StoreRepair.prepare(at: copy)
     #expect(!idle.plan.isNeeded, "\(idle.plan)")

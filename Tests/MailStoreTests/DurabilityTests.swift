@@ -41,7 +41,7 @@ struct DurabilityTests {
         // The rest of a group that was flushed and never committed.
         let inbox = try await fixture.inbox(of: alice)
         let copy = fixture.path + "-crash-\(round)"
-        try FileManager.default.copyItem(atPath: fixture.path, toPath: copy)
+        try copyStore(at: fixture.path, to: copy)
         let packs = try FileManager.default.contentsOfDirectory(atPath: copy + "/packs")
         let last = packs.compactMap { Int($0.dropLast(5)) }.max()!
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: copy + "/packs/\(last).pack"))

@@ -22,7 +22,7 @@ struct ImportRecoveryTests {
       _ = try await store.importMessages([try await fixture.imported("i2", uid: 2)], from: inbox.id)
       let validity = try await fixture.inbox(of: alice).uidValidity
       let path = fixture.path + "-lost"
-      try FileManager.default.copyItem(atPath: fixture.path, toPath: path)
+      try copyStore(at: fixture.path, to: path)
       let lost = LivedInStore(path: path)
       lost.removeDatabase()
       let plan = try await repair(path)
@@ -50,7 +50,7 @@ struct ImportRecoveryTests {
       _ = try await store.importMessages(
         [try await fixture.imported("whole"), try await fixture.imported("broken")], from: target.id)
       let path = fixture.path + "-broken"
-      try FileManager.default.copyItem(atPath: fixture.path, toPath: path)
+      try copyStore(at: fixture.path, to: path)
       let broken = LivedInStore(path: path)
       let pack = try #require(try broken.packs.last)
       let text = Array("Subject: broken".utf8)

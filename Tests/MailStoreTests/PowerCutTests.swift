@@ -108,6 +108,55 @@ struct PowerCutTests {
     }
   }
 
+  @Test(arguments: Loss.allCases)
+  func `changes of entries come back from the pack, each group whole or not at all`(_ loss: Loss) async throws {
+    try await StoreFixture.with { fixture in
+      let alice = try await fixture.addAccount()
+      let archive: MailboxName = "Archive"
+      for number in 1...6 { try await fixture.append(mail("message \(number)", id: "\(number)@example.test"), of: alice) }
+      let (inbox, store) = (try await fixture.inbox(of: alice).id, fixture.store)
+      let before = try databaseFiles(fixture.path)
+
+      _ = try await store.changeFlags(
+        in: inbox, uids: [1, 2], .add(MessageFlags(.seen, keywords: [Keyword("$Important")])), unchangedSince: nil)
+      _ = try await store.changeFlags(in: inbox, uids: [2, 5], .add(MessageFlags(.deleted)), unchangedSince: nil)
+      _ = try await store.copy([1, 2, 3], from: inbox, to: archive, of: alice)
+      _ = try await store.move([3, 4], from: inbox, to: archive, of: alice)
+      // One of them is still in the archive, the other in no mailbox.
+      #expect(try await store.expunge(in: inbox, uids: nil, onlyDeleted: true) == [2, 5])
+      try await fixture.append(mail("seventh"), of: alice)
+      let whole = try await state(of: fixture, alice)
+      _ = try await store.append(
+        [NewMessage(body: try await fixture.stage(mail("third of three")), internalDate: StoreFixture.date)], to: .inbox,
+        of: alice)
+      let all = try await state(of: fixture, alice)
+      #expect(whole.contains("INBOX: 3 messages") && whole.contains("Archive: 5 messages") && whole.contains("2 deleted"))
+
+      let cut = try await afterCut(fixture, before, loss)
+      #expect(try await state(of: cut, alice) == (loss == .database ? all : whole))
+      #expect(try await cut.store.verify(VerificationOptions(isThorough: true)).findings.isEmpty)
+      // And it goes on, with UIDs of its own.
+      let uids = try await cut.store.copy([1], from: inbox, to: archive, of: alice).destination
+      #expect(uids == [6])
+      try await cut.end()
+    }
+  }
+
+  /// What sessions see of an account, in words.
+  private func state(of fixture: StoreFixture, _ account: AccountID) async throws -> String {
+    var lines: [String] = []
+    for mailbox in try await fixture.store.mailboxes(of: account) where mailbox.messageCount > 0 {
+      lines.append("\(mailbox.name): \(mailbox.messageCount) messages, \(mailbox)")
+      lines += try await fixture.store.entries(in: mailbox.id, uids: (1..<mailbox.uidNext.rawValue).map(UID.init(rawValue:)))
+        .map { "\($0)" }
+      let gone = try await fixture.store.expunged(in: mailbox.id, after: ModSequence(rawValue: 1))
+      lines.append("\(gone.sorted { $0.lowerBound < $1.lowerBound })")
+    }
+    let deleted = try await fixture.store.deletedMessages(of: account, limit: 10)
+    lines.append("\(deleted.count) deleted: \(deleted.map { "\($0.id) \($0.flags)" })")
+    return lines.joined(separator: "\n")
+  }
+
   @Test func `what the database has been told otherwise is not taken from the pack`() async throws {
     try await StoreFixture.with { fixture in
       let alice = try await fixture.addAccount()
@@ -115,7 +164,7 @@ struct PowerCutTests {
       let before = try databaseFiles(fixture.path)
       let inbox = try await fixture.inbox(of: alice)
       // Its commit flushes the log: a cut that takes this has taken it before it was acknowledged.
-      _ = try await fixture.store.changeFlags(in: inbox.id, uids: [1], .add(MessageFlags(.seen)), unchangedSince: nil)
+      try await fixture.store.setQuota(Quota(messages: 10), of: alice)
       try await fixture.append(mail("second"), of: alice)
       let cut = try await afterCut(fixture, before, .database)
       #expect(try await cut.inbox(of: alice) == inbox)
@@ -133,7 +182,7 @@ struct PowerCutTests {
 
   private func afterCut(_ fixture: StoreFixture, _ database: [String: Data], _ loss: Loss) async throws -> StoreFixture {
     let path = fixture.path + "-cut-\(UUID().uuidString)"
-    try Self.files.copyItem(atPath: fixture.path, toPath: path)
+    try copyStore(at: fixture.path, to: path)
     try? Self.files.removeItem(atPath: path + "/store.db-shm")
     for (name, contents) in database { try contents.write(to: URL(fileURLWithPath: "\(path)/\(name)")) }
     let pack = URL(fileURLWithPath: path + "/packs/1.pack")

@@ -22,7 +22,7 @@ import Testing
 
       for removesDatabase in [false, true] {
         let copy = fixture.path + "-copy-\(removesDatabase)"
-        try FileManager.default.copyItem(atPath: fixture.path, toPath: copy)
+        try copyStore(at: fixture.path, to: copy)
         if removesDatabase {
           for suffix in ["", "-wal", "-shm"] { try FileManager.default.removeItem(atPath: copy + "/store.db" + suffix) }
           try await repair(copy)

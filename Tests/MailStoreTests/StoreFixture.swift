@@ -140,3 +140,13 @@ extension UID: ExpressibleByIntegerLiteral {
 extension MailboxName: ExpressibleByStringLiteral {
   public init(stringLiteral value: String) { self.init(value)! }
 }
+
+/// Copies a store that may be in use, as a crash leaves it, but without the search index: its thread goes on, and files of
+/// it come and go.
+func copyStore(at path: String, to copy: String) throws {
+  let files = FileManager.default
+  try files.createDirectory(atPath: copy, withIntermediateDirectories: false)
+  for name in try files.contentsOfDirectory(atPath: path) where !name.hasPrefix("search.db") {
+    try files.copyItem(atPath: "\(path)/\(name)", toPath: "\(copy)/\(name)")
+  }
+}

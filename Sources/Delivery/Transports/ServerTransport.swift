@@ -1,5 +1,5 @@
 import Cryptography
-package import DNS
+import DNS
 import MessageFormat
 import Networking
 import SMTP

@@ -63,9 +63,10 @@ package enum WriteScope: Sendable {
   /// It only calls `append`, `deliver` and `count`, and no body is large. An engine may put off what these leave to do
   /// until the commit.
   case additions
-  /// Besides, it calls `settle`, and `note` with nothing but outcomes. When attempts were made and are to be made, and
-  /// what was counted, may be what it was a moment ago after a power cut.
-  case deliveries
+  /// Besides, it calls `changeFlags`, `expunge`, `copyEntries`, `moveEntries`, `settle`, and `note` with nothing but
+  /// outcomes. When attempts were made and are to be made, and what was counted, may be what it was a moment ago after a
+  /// power cut.
+  case entriesAndQueue
   case anything
 }
 

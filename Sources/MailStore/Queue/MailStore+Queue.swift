@@ -88,7 +88,7 @@ extension MailStore {
 
   /// Nothing is being delivered to the destination any more.
   package func settle(destination: String, _ outcome: DestinationOutcome) async throws(StoreError) {
-    try await write(scope: .deliveries) { (transaction) throws(StoreError) in
+    try await write(scope: .entriesAndQueue) { (transaction) throws(StoreError) in
       try transaction.settle(destination: destination, outcome)
     }
   }
@@ -186,6 +186,6 @@ extension MailStore {
 extension QueueProgress {
   fileprivate var scope: WriteScope {
     if isEmpty { return .additions }
-    return warned.isEmpty && told.isEmpty ? .deliveries : .anything
+    return warned.isEmpty && told.isEmpty ? .entriesAndQueue : .anything
   }
 }

@@ -178,15 +178,6 @@ extension QueueAction {
   }
 }
 
-extension RecordedChange {
-  var isOfQueue: Bool {
-    switch self {
-    case .queued, .unqueued, .queueState: true
-    default: false
-    }
-  }
-}
-
 extension RecordedQueuedMessage {
   fileprivate init(_ message: NewQueuedMessage, id: Int64, body: Int64, created: Timestamp) {
     self.init(
@@ -234,17 +225,10 @@ extension Database {
     }
   }
 
-  /// Only of what `RecordedChange.isOfQueue` is true for.
-  func replay(ofQueue change: RecordedChange) throws(StoreError) {
-    switch change {
-    case .queued(let message):
-      let size = try one("SELECT size FROM bodies WHERE id = ?", .integer(message.body)) { $0.integer(0) }
-      try insertQueued(message, size: Int64(message.prefix.count) + (size ?? 0))
-    case .unqueued(let message, let positions): _ = try unqueue(message, positions)
-    case .queueState(let message, let positions, let state, let result):
-      for position in positions { try setQueueState(message, position, Int64(state), result) }
-    default: break
-    }
+  /// As a pack has it; its body is there already, or lost.
+  func replay(_ message: RecordedQueuedMessage) throws(StoreError) {
+    let size = try one("SELECT size FROM bodies WHERE id = ?", .integer(message.body)) { $0.integer(0) }
+    try insertQueued(message, size: Int64(message.prefix.count) + (size ?? 0))
   }
 
   /// Something for the destination is due then.

@@ -168,7 +168,7 @@ final class HistoryReplay {
       // Without a mailbox: the message was deleted when its body got this record.
       guard placement.mailbox != 0, directory.meet(placement) else { continue }
       entries[placement.email, default: 0] += 1
-      try insert(
+      try database.insert(
         RecordedEntry(
           uid: placement.uid, message: placement.email, flags: placement.flags, keywords: placement.keywords,
           modSequence: placement.modSequence, saved: placement.saved), in: placement.mailbox)
@@ -187,16 +187,6 @@ final class HistoryReplay {
       guard let references else { continue }
       try database.insertThread(placement, of: references)
     }
-  }
-
-  private func insert(_ entry: RecordedEntry, in mailbox: Int64) throws(StoreError) {
-    try database.change(
-      """
-      INSERT OR REPLACE INTO entries (mailbox, uid, message, flags, keywords, modseq, saved)
-      VALUES (?, ?, ?, ?, ?, ?, ?)
-      """,
-      .integer(mailbox), .integer(Int64(entry.uid)), .integer(entry.message), .integer(Int64(entry.flags)),
-      entry.keywords.isEmpty ? .null : .text(entry.keywords), .integer(entry.modSequence), .integer(entry.saved))
   }
 
   // MARK: Changes
@@ -230,17 +220,12 @@ final class HistoryReplay {
       try empty([id])
     case .entries(let mailbox, let entries): try set(entries, in: mailbox)
     case .removed(let mailbox, let modSequence, let time, let runs):
-      for run in runs {
-        directory.meet(mailbox: mailbox, uid: run.upperBound, modSequence: modSequence)
-        try remove(run, from: mailbox, at: time)
-        try insert(RecordedRun(modSequence: modSequence, uids: run), in: mailbox)
-      }
+      for run in runs { try remove(run, from: mailbox, modSequence: modSequence, at: time) }
     case .expunged(let mailbox, let name, let modSequence, let time, let runs):
+      let account = directory.mailboxes[mailbox]?.account ?? 0
       for run in runs {
-        directory.meet(mailbox: mailbox, uid: run.upperBound, modSequence: modSequence)
-        try keep(run, of: mailbox, name, at: time)
-        try remove(run, from: mailbox, at: time)
-        try insert(RecordedRun(modSequence: modSequence, uids: run), in: mailbox)
+        try database.keepDeleted(run, of: mailbox, name, account: account, at: time)
+        try remove(run, from: mailbox, modSequence: modSequence, at: time)
       }
     case .restored(let account, let keys):
       for key in keys { try database.forgetDeleted(key, of: account) }
@@ -249,8 +234,10 @@ final class HistoryReplay {
     case .queued(let message):
       meet(id: message.id)
       meet(id: message.body)
-      try database.replay(ofQueue: change)
-    case .unqueued, .queueState: try database.replay(ofQueue: change)
+      try database.replay(message)
+    case .unqueued(let message, let positions): _ = try database.unqueue(message, positions)
+    case .queueState(let message, let positions, let state, let result):
+      for position in positions { try database.setQueueState(message, position, Int64(state), result) }
     case .importOrigin(let origin):
       meet(id: origin.id)
       try database.set(origin)
@@ -267,10 +254,10 @@ final class HistoryReplay {
       directory.subscriptions[account] = Set(subscriptions)
       try empty(directory.keepOnly(mailboxes, of: account))
     case .exactEntries(let mailbox, let range, let entries):
-      try deleteEntries(in: mailbox, range)
+      try database.deleteEntries(in: mailbox, range)
       try set(entries, in: mailbox)
     case .vanished(let mailbox, let runs):
-      for run in runs { try insert(run, in: mailbox) }
+      for run in runs { try database.insert(run, in: mailbox) }
     case .deleted(let deletions):
       for deletion in deletions {
         try database.change(
@@ -296,56 +283,15 @@ final class HistoryReplay {
     for entry in entries {
       directory.meet(mailbox: mailbox, uid: entry.uid, modSequence: entry.modSequence)
       meet(id: entry.message)
-      try database.change(
-        """
-        UPDATE entries SET message = ?, flags = ?, keywords = ?, modseq = ?, saved = ? WHERE mailbox = ? AND uid = ?
-        """,
-        .integer(entry.message), .integer(Int64(entry.flags)),
-        entry.keywords.isEmpty ? .null : .text(entry.keywords), .integer(entry.modSequence), .integer(entry.saved),
-        .integer(mailbox), .integer(Int64(entry.uid)))
-      guard database.changedRows == 0 else { continue }
-      try insert(entry, in: mailbox)
-      try database.change(
-        "UPDATE messages SET entries = entries + 1, orphaned_at = NULL WHERE id = ?", .integer(entry.message))
     }
+    try database.replay(entries, in: mailbox)
   }
 
-  /// What is about to be removed is among the deleted from now on.
-  private func keep(_ run: ClosedRange<UInt32>, of mailbox: Int64, _ name: String, at time: Int64) throws(StoreError) {
-    try database.change(
-      """
-      INSERT OR REPLACE INTO deleted_entries (account, deleted_at, mailbox, uid, name, message, flags, keywords)
-      SELECT ?, ?, mailbox, uid, ?, message, flags, keywords FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?
-      """, .integer(directory.mailboxes[mailbox]?.account ?? 0), .integer(time), .text(name), .integer(mailbox),
-      .integer(Int64(run.lowerBound)), .integer(Int64(run.upperBound)))
-  }
-
-  private func remove(_ run: ClosedRange<UInt32>, from mailbox: Int64, at time: Int64) throws(StoreError) {
-    var messages: [Int64] = []
-    try database.each(
-      "SELECT message FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?", .integer(mailbox),
-      .integer(Int64(run.lowerBound)), .integer(Int64(run.upperBound))
-    ) { messages.append($0.integer(0)) }
-    for message in messages {
-      // SQLite computes with the values of before.
-      try database.change(
-        """
-        UPDATE messages SET entries = entries - 1, orphaned_at = CASE WHEN entries <= 1 THEN ? END WHERE id = ?
-        """, .integer(time), .integer(message))
-    }
-    try deleteEntries(in: mailbox, run)
-  }
-
-  private func insert(_ run: RecordedRun, in mailbox: Int64) throws(StoreError) {
-    try database.change(
-      "INSERT OR REPLACE INTO vanished (mailbox, modseq, first, last) VALUES (?, ?, ?, ?)", .integer(mailbox),
-      .integer(run.modSequence), .integer(Int64(run.uids.lowerBound)), .integer(Int64(run.uids.upperBound)))
-  }
-
-  private func deleteEntries(in mailbox: Int64, _ range: ClosedRange<UInt32>) throws(StoreError) {
-    try database.change(
-      "DELETE FROM entries WHERE mailbox = ? AND uid BETWEEN ? AND ?", .integer(mailbox),
-      .integer(Int64(range.lowerBound)), .integer(Int64(range.upperBound)))
+  private func remove(
+    _ run: ClosedRange<UInt32>, from mailbox: Int64, modSequence: Int64, at time: Int64
+  ) throws(StoreError) {
+    directory.meet(mailbox: mailbox, uid: run.upperBound, modSequence: modSequence)
+    try database.replayRemoval(of: run, from: mailbox, modSequence: modSequence, at: time)
   }
 
   private func empty(_ mailboxes: [Int64]) throws(StoreError) {

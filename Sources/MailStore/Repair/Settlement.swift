@@ -368,12 +368,7 @@ struct Settlement {
   }
 
   private func countMessages() throws(StoreError) {
-    try database.change(
-      """
-      UPDATE mailboxes SET (messages, unseen, deleted, size) = (
-        SELECT count(*), ifnull(sum(e.flags & 1 = 0), 0), ifnull(sum(e.flags & 8 <> 0), 0), ifnull(sum(m.size), 0)
-        FROM entries e JOIN messages m ON m.id = e.message WHERE e.mailbox = mailboxes.id)
-      """)
+    try database.countMessages()
     // A name that is only a parent has no messages.
     try database.change("UPDATE mailboxes SET selectable = 1 WHERE messages > 0")
   }

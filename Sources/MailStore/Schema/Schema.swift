@@ -317,10 +317,10 @@ enum Schema {
       CREATE INDEX queued_waiting ON queued_recipients (destination, account, priority, next_attempt) WHERE state = 0;
       """),
     Migration(
-      "11 packs commit the queue",
+      "11 packs commit entries and the queue",
       """
-      -- Nothing changes here. Groups that change the queue, too, are committed by their pack from now on, and a version
-      -- that does not know it would cut them off after a power cut.
+      -- Nothing changes here. Groups that change entries and the queue, too, are committed by their pack from now on, and
+      -- a version that does not know it would cut them off after a power cut.
       """),
   ]
 }

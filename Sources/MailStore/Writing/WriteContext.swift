@@ -110,7 +110,7 @@ final class WriteContext: StoreTransaction {
   /// mailbox it goes to.
   func endRecords() throws(StoreError) -> Bool {
     if isCommittedByPack {
-      guard !hasNewLargeBodies, recorded.allSatisfy(\.isOfQueue) else { return false }
+      guard !hasNewLargeBodies, recorded.allSatisfy(\.isReplayed) else { return false }
     }
     if !recorded.isEmpty { try append(recorded) }
     if isCommittedByPack, packs.hasRecords {
