@@ -80,8 +80,8 @@ package struct ClientSession: Sendable {
   private init(settings: ClientSettings, dialogue: ServerDialogue) {
     self.settings = settings
     self.dialogue = dialogue
-    if case .fromTheStart = settings.tls, let info = dialogue.connection.tls {
-      security = .tls(TLSUse(info))
+    if case .fromTheStart(let wanted) = settings.tls, let info = dialogue.connection.tls {
+      security = .tls(TLSUse(info, wanted))
     }
   }
 
@@ -129,7 +129,7 @@ package struct ClientSession: Sendable {
     do {
       let info = try await connection.startTLS(
         wanted.context, serverName: wanted.serverName, timeout: settings.limits.handshake)
-      security = .tls(TLSUse(info))
+      security = .tls(TLSUse(info, wanted))
     } catch {
       // That the server hangs up or falls silent now is its way of saying that the handshake failed.
       switch HostFailure(.startTLS, failing: error).cause {

@@ -78,10 +78,14 @@ package struct ClientTLS: Sendable {
   package var context: TLSClientContext
   /// Sent as SNI, and demanded of the certificate where the context verifies.
   package var serverName: String
+  /// That the mail is for this name and no other is said by somebody who may say so: an operator, signed DNS, or the
+  /// domain's policy. If not, the best certificate is of a host that anybody may have named.
+  package var isNameSure: Bool
 
-  package init(context: TLSClientContext, serverName: String) {
+  package init(context: TLSClientContext, serverName: String, isNameSure: Bool = true) {
     self.context = context
     self.serverName = serverName
+    self.isNameSure = isNameSure
   }
 }
 

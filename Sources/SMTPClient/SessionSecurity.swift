@@ -8,7 +8,7 @@ package enum SessionSecurity: Hashable, Sendable, CustomStringConvertible {
 
   /// True if nobody else can have answered in the server's place.
   package var isVerified: Bool {
-    if case .tls(let use) = self { use.verification != .none } else { false }
+    if case .tls(let use) = self { use.verification != .none && use.isNameSure } else { false }
   }
 
   package var isEncrypted: Bool {
@@ -31,11 +31,14 @@ package struct TLSUse: Hashable, Sendable {
   /// OpenSSL's name of the cipher suite.
   package var cipher: String
   package var verification: TLSVerification
-  /// What is wrong with the certificate, in OpenSSL's words, where that stops nothing (MTA-STS `testing`).
+  /// What is wrong with the certificate, in OpenSSL's words, where that stops nothing: under MTA-STS in `testing`, or
+  /// where nobody demands a good one.
   package var problem: String?
+  /// As ``ClientTLS/isNameSure``.
+  package var isNameSure: Bool
 
   /// What the handshake has shown, whatever was hoped for.
-  init(_ info: TLSInfo) {
+  init(_ info: TLSInfo, _ wanted: ClientTLS) {
     version = info.version
     cipher = info.cipher
     verification =
@@ -45,6 +48,7 @@ package struct TLSUse: Hashable, Sendable {
       case .tlsa: .dane
       }
     problem = info.certificateProblem?.description
+    isNameSure = wanted.isNameSure
   }
 }
 

@@ -22,7 +22,7 @@ struct TransactionPlan {
       || message.recipients.contains { $0.address.needsSMTPUTF8 }
     usesUTF8 = needsUTF8 && offered.contains(.smtpUTF8)
     if content.hasUTF8Header, !usesUTF8 { throw Refusal(problem: .utf8HeaderNotSupported) }
-    // RFC 8689 §4.2.1: verified TLS, and the word of the server that it goes on like that.
+    // RFC 8689 §4.2.1: TLS with a host that is sure to be the right one, and its word that it goes on like that.
     var parameters = message.parameters
     if parameters.requiresTLS, !(security.isVerified && offered.contains(.requireTLS)) {
       // RFC 8689 §5: a report goes on all the same.

@@ -78,7 +78,7 @@ import Testing
   func onlyTLSIsAFailureOfTLS(_ row: Row) throws {
     let security = HostSecurity(
       .mtaSTS(.enforce), serverName: DomainName("mx.example.test")!,
-      policy: TLSResult.Policy(kind: .sts, domain: DomainName("example.test")!))
+      policy: TLSResult.Policy(kind: .sts, domain: DomainName("example.test")!), isNameSure: true)
     let context = try security.makeContext()
     #expect(security.failure(of: row.failure, context)?.kind == row.kind)
   }

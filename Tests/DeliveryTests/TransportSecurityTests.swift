@@ -96,6 +96,26 @@ private let host = DomainName("mx.example.test")!
     #expect(failure.kind == .validationFailure && policy.kind == .sts)
   }
 
+  @Test(arguments: [
+    (.secure, nil, true), (.insecure, nil, false), (.insecure, "mx.example.test", true),
+    (.insecure, "other.test", false), (.secure, "other.test", true),
+  ] as [(Security, String?, Bool)])
+  func signedDNSOrThePolicyMakesAHostSure(mx: Security, named: String?, isSure: Bool) async throws {
+    var tested: MTASTSPolicy?
+    if let named { tested = try policy("testing", mx: named) }
+    let security = try secured(try await decide(mx: mx, bases: [], policy: tested))
+    #expect(security.isNameSure == isSure && !security.requiresTLS)
+    // What nobody demands is no failure.
+    var info = TLSInfo(version: "TLSv1.3", cipher: "x")
+    info.certificateProblem = CertificateProblem(kind: .notTrusted, description: "x")
+    let failure = security.failure(offered: true, info: info, context: nil, reason: nil)
+    #expect(failure?.kind == (named == nil ? nil : named == "other.test" ? .validationFailure : .certificateNotTrusted))
+    // A route may demand a good certificate; that makes nobody's word better.
+    let raised = try #require(security.raised(to: .verified))
+    #expect(raised.isNameSure == isSure)
+    #expect(raised.failure(offered: true, info: info, context: nil, reason: nil)?.kind == .certificateNotTrusted)
+  }
+
   @Test func resultsHaveTheReportsWords() throws {
     #expect(
       TLSFailure.Kind.allCases.map(\.rawValue) == [

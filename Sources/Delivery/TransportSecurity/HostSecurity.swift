@@ -24,23 +24,27 @@ package struct HostSecurity: Sendable {
   package let policy: TLSResult.Policy
   /// What is wrong whatever the handshake brings. It stops nothing, and is reported.
   package let shortcoming: TLSFailure?
+  /// That the host is one of the domain's is said by signed DNS, or by the domain's policy.
+  package let isNameSure: Bool
   /// What the route demands besides.
   private var minimum = TLSMinimum.opportunistic
 
   init(
-    _ assurance: Assurance, serverName: DomainName, policy: TLSResult.Policy, shortcoming: TLSFailure? = nil
+    _ assurance: Assurance, serverName: DomainName, policy: TLSResult.Policy, shortcoming: TLSFailure? = nil,
+    isNameSure: Bool
   ) {
     self.assurance = assurance
     self.serverName = serverName
     self.policy = policy
     self.shortcoming = shortcoming
+    self.isNameSure = isNameSure
   }
 
-  /// Of a host at which nobody looks for policies.
-  static func unasked(_ host: DomainName, _ domain: DomainName) -> Self {
+  /// Of a host that no policy tells of.
+  static func opportunistic(_ host: DomainName, _ domain: DomainName, isNameSure: Bool) -> Self {
     Self(
       .opportunistic, serverName: host,
-      policy: TLSResult.Policy(kind: .none, domain: domain, strings: [], hostPatterns: []))
+      policy: TLSResult.Policy(kind: .none, domain: domain, strings: [], hostPatterns: []), isNameSure: isNameSure)
   }
 
   /// What the host is owed where a route demands at least this much; nil where that can't be had.
@@ -64,20 +68,27 @@ package struct HostSecurity: Sendable {
     }
   }
 
+  /// Somebody demands a certificate of a certain kind, so one that is not is a failure.
+  private var demandsCertificate: Bool {
+    if minimum == .verified { return true }
+    return switch assurance {
+    case .dane: true
+    // A host that the policy does not name is anybody's, however good its certificate.
+    case .mtaSTS: shortcoming == nil
+    case .daneWithoutUsableRecords, .opportunistic: false
+    }
+  }
+
   /// For this host and nobody else, so that `certificateProblem` is of this host.
-  /// - Parameter authorities: whom certificates have to come from under MTA-STS.
+  /// - Parameter authorities: whom certificates have to come from where no TLSA record matches.
   package func makeContext(
     authorities: TLSClientContext.Verification = .system
   ) throws(CertificateError) -> TLSClientContext {
-    if minimum == .verified, !isDANE { return try TLSClientContext(verification: authorities) }
-    return switch assurance {
-    case .dane(let dane): try TLSClientContext(verification: .dane(dane))
-    case .daneWithoutUsableRecords, .opportunistic: try TLSClientContext(verification: .none)
-    // A host that the policy does not name is anybody's, however good its certificate.
-    case .mtaSTS where shortcoming != nil: try TLSClientContext(verification: .none)
-    case .mtaSTS(let mode):
-      try TLSClientContext(verification: authorities, enforcement: mode == .enforce ? .required : .reported)
-    }
+    if case .dane(let dane) = assurance { return try TLSClientContext(verification: .dane(dane)) }
+    let isRequired = minimum == .verified || demandsCertificate && assurance == .mtaSTS(.enforce)
+    // RFC 8689 §4.2.1: where the name is sure, a good certificate is worth something though nobody asks for one.
+    guard isRequired || isNameSure else { return try TLSClientContext(verification: .none) }
+    return try TLSClientContext(verification: authorities, enforcement: isRequired ? .required : .reported)
   }
 
   /// Why the connection is not what it should be; nil if it is.
@@ -90,7 +101,9 @@ package struct HostSecurity: Sendable {
     offered: Bool, info: TLSInfo?, context: TLSClientContext?, reason: String?
   ) -> TLSFailure? {
     guard offered else { return TLSFailure(.startTLSNotSupported, "STARTTLS is not offered") }
-    if let problem = info?.certificateProblem ?? (info == nil ? context?.certificateProblem : nil) {
+    if demandsCertificate,
+      let problem = info?.certificateProblem ?? (info == nil ? context?.certificateProblem : nil)
+    {
       return TLSFailure(problem)
     }
     return info == nil ? TLSFailure(.validationFailure, reason ?? "the handshake failed") : shortcoming

@@ -36,7 +36,7 @@ package struct TransportSecurity: Sendable {
         return .secured(dane(records, host, base, hosts))
       }
     }
-    return webPKI(host.host, domain, policy)
+    return webPKI(host.host, hosts, domain, policy)
   }
 
   private func dane(
@@ -50,15 +50,19 @@ package struct TransportSecurity: Sendable {
     guard !usable.isEmpty else {
       return HostSecurity(
         .daneWithoutUsableRecords, serverName: base, policy: policy,
-        shortcoming: TLSFailure(.tlsaInvalid, "none of the TLSA records is usable"))
+        shortcoming: TLSFailure(.tlsaInvalid, "none of the TLSA records is usable"), isNameSure: true)
     }
     return HostSecurity(
-      .dane(DANEVerification(records: usable, furtherNames: further)), serverName: base, policy: policy)
+      .dane(DANEVerification(records: usable, furtherNames: further)), serverName: base, policy: policy,
+      isNameSure: true)
   }
 
-  private func webPKI(_ host: DomainName, _ domain: DomainName, _ policy: MTASTSPolicy?) -> Decision {
+  private func webPKI(
+    _ host: DomainName, _ hosts: MailHosts, _ domain: DomainName, _ policy: MTASTSPolicy?
+  ) -> Decision {
+    let isSigned = hosts.security == .secure
     guard let policy, policy.mode != .none else {
-      return .secured(.unasked(host, domain))
+      return .secured(.opportunistic(host, domain, isNameSure: isSigned))
     }
     let reported = TLSResult.Policy(
       kind: .sts, domain: domain, strings: policy.lines, hostPatterns: policy.patterns)
@@ -67,7 +71,9 @@ package struct TransportSecurity: Sendable {
       ? nil : TLSFailure(.validationFailure, "the MTA-STS policy of \(domain) does not name \(host)")
     if policy.mode == .enforce, let unnamed { return .refused(unnamed, reported) }
     return .secured(
-      HostSecurity(.mtaSTS(policy.mode), serverName: host, policy: reported, shortcoming: unnamed))
+      HostSecurity(
+        .mtaSTS(policy.mode), serverName: host, policy: reported, shortcoming: unnamed,
+        isNameSure: isSigned || unnamed == nil))
   }
 }
 

@@ -182,7 +182,7 @@ struct ExchangerWalk: HostWalk {
       let found = try await lookup.addresses(of: name)
       if found.addresses.isEmpty { return fail(EnhancedStatus(4, 4, 4), "\(name) has no address") }
       guard let security else {
-        return use(.unasked(name, domain), at: found)
+        return use(.opportunistic(name, domain, isNameSure: false), at: found)
       }
       switch try await security.decide(found, of: hosts, domain: domain, policy: discovery?.kept?.policy) {
       case .secured(let secured):
@@ -226,7 +226,8 @@ struct ExchangerWalk: HostWalk {
       fail(EnhancedStatus(4, 7, 5), "\(error)", at: "\(target)")
       return nil
     }
-    let tls = ClientTLS(context: context, serverName: secured.serverName.text)
+    let tls = ClientTLS(
+      context: context, serverName: secured.serverName.text, isNameSure: secured.isNameSure)
     do throws(HostFailure) {
       let session = try await ClientSession.connect(
         to: target, settings: settings.session(secured.requiresTLS ? .required(tls) : .opportunistic(tls)))

@@ -138,8 +138,12 @@ def urgent(start):
 def require_tls(start):
     with signed_folder() as (path, dns):
         authority = Authority(path)
-        names = ("good", "silent", "wrong")
+        names = ("good", "silent", "wrong", "issued", "self", "issued.plain", "other")
         own = {name: authority.self_signed(f"mx.{name}.zz") for name in names}
+        # Known to us, and without TLSA records: it counts where signed DNS says that this is the host.
+        for name in ("issued", "issued.plain"):
+            own[name] = authority.issue(f"mx.{name}.zz")
+        own["other"] = authority.issue("mx.another.zz")
         peers = {}
 
         def prepare(world):
@@ -151,15 +155,23 @@ def require_tls(start):
                 world.secure(f"mx.{name}.zz", tlsa(own[name][0]))
             world.secure("mx.wrong.zz", "3 1 1 " + "ab" * 32)
 
-        world = SignedWorld(start, dns, prepare)
-        world.send(*(f"a@{name}.zz" for name in ("good", "silent", "open.plain")), options=("REQUIRETLS", "RET=FULL"))
-        equal(peers["good"].mail()[1], ["a@good.zz"], "recipients")
-        check(" REQUIRETLS" in peers["good"].senders[0], "passed on", peers["good"].senders)
+        world = SignedWorld(start, dns, prepare, options=("--set", f"outbound.authorities={authority.certificate}"))
+        refused = ("issued.plain", "open.plain", "other", "self", "silent")
+        world.send(*(f"a@{name}.zz" for name in ("good", "issued", *refused)), options=("REQUIRETLS", "RET=FULL"))
+        for name, assurance in (("good", "dane"), ("issued", "pkix")):
+            equal(peers[name].mail()[1], [f"a@{name}.zz"], "recipients")
+            check(" REQUIRETLS" in peers[name].senders[0], "passed on", peers[name].senders)
+            line = world.delivery(f"a@{name}.zz", "sent")
+            check(re.search(rf'tls="TLSv1\.3 \S+ {assurance}"', line), "log line", line)
         found = world.inbox(1)[0]
         equal(sorted((part["Final-Recipient"].split()[1], part["Status"]) for part in report(found)),
-              [("a@open.plain.zz", "5.7.30"), ("a@silent.zz", "5.7.30")], "reported")
+              [(f"a@{name}.zz", "5.7.30") for name in refused], "reported")
         check("text/rfc822-headers" in [part.get_content_type() for part in found.walk()], "the header alone", found)
-        equal((peers["silent"].count, peers["open.plain"].count), (0, 0), "copies")
+        equal([peers[name].count for name in refused], [0] * len(refused), "copies")
+        # Nothing but REQUIRETLS asks for a good certificate there.
+        world.send("b@self.zz", "b@other.zz", "b@issued.plain.zz")
+        for name in ("self", "other", "issued.plain"):
+            equal(peers[name].mail()[1], [f"b@{name}.zz"], "recipients")
         # Its sender would rather have it arrive.
         world.send("b@wrong.zz")
         world.delivery("b@wrong.zz", "deferred")
