@@ -15,10 +15,11 @@ struct HeaderScanner {
   private(set) var messageIDs: [Range<Int>] = []
   private(set) var deliveredTo: [Range<Int>] = []
   private(set) var from: [Range<Int>] = []
+  private(set) var sender: [Range<Int>] = []
   /// `Bcc` and `Resent-Bcc`.
   private(set) var bcc: [Range<Int>] = []
 
-  private enum Field { case received, deliveredTo, date, messageID, from, bcc, other }
+  private enum Field { case received, deliveredTo, date, messageID, from, sender, bcc, other }
   /// The field that the lines before `lineStart` belong to, and where it begins.
   private var current: (field: Field, start: Int)?
   private var lineStart = 0
@@ -75,6 +76,7 @@ struct HeaderScanner {
     case .date: dates.append(start..<end)
     case .messageID: messageIDs.append(start..<end)
     case .from: from.append(start..<end)
+    case .sender: sender.append(start..<end)
     case .bcc: bcc.append(start..<end)
     case .other: break
     }
@@ -92,6 +94,7 @@ struct HeaderScanner {
     case 3 where bytes.equals("bcc", in: name): .bcc
     case 4 where bytes.equals("date", in: name): .date
     case 4 where bytes.equals("from", in: name): .from
+    case 6 where bytes.equals("sender", in: name): .sender
     case 8 where bytes.equals("received", in: name): .received
     case 10 where bytes.equals("message-id", in: name): .messageID
     case 10 where bytes.equals("resent-bcc", in: name): .bcc

@@ -11,12 +11,18 @@ enum MessageProblem: Error, Hashable {
   case tooManyHops
   /// It has been delivered to this recipient over and over.
   case deliveryLoop
-  /// The From field names this address, which is not the account's; nil where it names none.
-  case authorNotOwned(EmailAddress?, account: String)
+  /// The field names this address, which is not the account's; nil where it names none.
+  case authorNotOwned(EmailAddress?, in: AuthorField, account: String)
   /// The null sender, and nothing that says of itself that nobody wrote it.
   case notAReport
-  case severalFromFields
+  case several(AuthorField)
   case store(StoreError)
+}
+
+/// A field that says who has written or sent a message.  RFC 5322 §3.6.2.
+enum AuthorField: String {
+  case from = "From"
+  case sender = "Sender"
 }
 
 /// Every error of ours, as the client hears it.
@@ -97,12 +103,14 @@ extension SMTPReply {
     case .bareLineEnd: self.init(550, 5, 6, 11, "The message has a CR or LF that stands alone; lines end with CR LF")
     case .tooManyHops: self.init(554, 5, 4, 6, "The message has passed too many servers; it runs in a circle")
     case .deliveryLoop: self.init(554, 5, 4, 6, "The message has been here before; it runs in a circle")
-    case .authorNotOwned(let author?, let account):
-      self.init(550, EnhancedStatus(5, 7, 1), Self.notOwned("From: \(author.replyText)", author, account))
-    case .authorNotOwned(nil, _): self.init(550, 5, 7, 1, "The From field must name an address of your account")
+    case .authorNotOwned(let author?, let field, let account):
+      self.init(
+        550, EnhancedStatus(5, 7, 1), Self.notOwned("\(field.rawValue): \(author.replyText)", author, account))
+    case .authorNotOwned(nil, let field, _):
+      self.init(550, 5, 7, 1, "The \(field.rawValue) field must name an address of your account")
     case .notAReport:
       self.init(550, 5, 7, 1, "MAIL FROM:<> is for reports and automatic replies, and this message is neither")
-    case .severalFromFields: self.init(550, 5, 6, 0, "The message has more than one From field")
+    case .several(let field): self.init(550, 5, 6, 0, "The message has more than one \(field.rawValue) field")
     case .store(let error): self.init(error, reference: reference)
     }
   }

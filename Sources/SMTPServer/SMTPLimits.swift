@@ -10,7 +10,7 @@ package struct SMTPLimits: Sendable {
   package var authenticationLine = 12_288
   /// Octets of a message's header: it is held in memory until its end.
   package var headerSize = 1 << 20
-  /// Addresses in the From field of a submitted message: each of them is checked.
+  /// Addresses in the From or Sender field of a submitted message: each of them is checked.
   package var authors = 100
   /// `Received` fields in a message: more have met a loop.  RFC 5321 §6.3.
   package var hops = 50

@@ -17,7 +17,8 @@ struct SubmittedHeader {
   ///   - scan: what is in it.
   /// - Returns: the same bytes with the header put right.
   func complete(_ message: [UInt8], _ scan: HeaderScanner) throws(MessageProblem) -> [UInt8] {
-    try checkAuthor(message, scan)
+    try checkAuthor(.from, scan.from, of: message)
+    try checkAuthor(.sender, scan.sender, of: message)
     try checkReport(message)
     let date = firstWithValue(scan.dates, message)
     let messageID = firstWithValue(scan.messageIDs, message)
@@ -51,13 +52,21 @@ struct SubmittedHeader {
     fields.first { !HeaderScanner.value(of: message[$0]).isEmpty }
   }
 
-  /// Every address in From must be one that the account may send as: what people see of a message is who it says it is
-  /// from.
-  private func checkAuthor(_ message: [UInt8], _ scan: HeaderScanner) throws(MessageProblem) {
+  /// Every address in From and Sender must be one that the account may send as: what people see of a message is who it
+  /// says it is from, and mail programs show Sender beside it.
+  private func checkAuthor(
+    _ kind: AuthorField, _ fields: [Range<Int>], of message: [UInt8]
+  ) throws(MessageProblem) {
     if services.acceptsAnySender { return }
-    guard scan.from.count <= 1 else { throw .severalFromFields }
-    guard let field = scan.from.first else { return }
-    let authors = message[field].withUnsafeBytes { MessageStructure(parsing: $0) }.envelope.from
+    guard fields.count <= 1 else { throw .several(kind) }
+    guard let field = fields.first else { return }
+    func notOwned(_ address: EmailAddress?) -> MessageProblem { self.notOwned(address, in: kind) }
+    let envelope = message[field].withUnsafeBytes { MessageStructure(parsing: $0) }.envelope
+    let authors =
+      switch kind {
+      case .from: envelope.from
+      case .sender: envelope.sender
+      }
     guard authors.count <= services.limits.authors else { throw notOwned(nil) }
     let directory = services.store.directory
     var count = 0
@@ -74,10 +83,10 @@ struct SubmittedHeader {
     if count == 0 { throw notOwned(nil) }
   }
 
-  private func notOwned(_ address: EmailAddress?) -> MessageProblem {
+  private func notOwned(_ address: EmailAddress?, in field: AuthorField) -> MessageProblem {
     // What can't be said in a reply is not repeated.
     let isPlain = address?.description.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } == true
-    return .authorNotOwned(isPlain ? address : nil, account: author.name)
+    return .authorNotOwned(isPlain ? address : nil, in: field, account: author.name)
   }
 
   /// Nobody is told of what becomes of a message with the null sender, so it is for those of which nobody needs to be:
