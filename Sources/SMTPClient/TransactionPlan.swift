@@ -9,6 +9,7 @@ struct TransactionPlan {
   let form: DataEncoder.Form
   private let usesUTF8: Bool
   private let passesOnDSN: Bool
+  private let asksForDelays: Bool
 
   /// Throws where no recipient of this server can be served.
   init(
@@ -29,14 +30,18 @@ struct TransactionPlan {
       guard message.sender == .null else { throw Refusal(problem: .requireTLSNotSupported) }
       parameters.requiresTLS = false
     }
+    var asksForDelays = false
     if let request = parameters.deliverBy {
       let shortest = offered.shortestDeliverBy
       // RFC 2852 §4.1.4: what is to be in time or nowhere goes to nobody who does not promise it.
       if request.mode == .return, request.seconds <= 0 || shortest.map({ request.seconds < $0 }) ?? true {
         throw Refusal(problem: request.seconds <= 0 ? .tooLate : .deliverByNotSupported)
       }
+      // RFC 2852 §4.1.4.2: who knows nothing of the time shall at least tell when it takes longer.
+      asksForDelays = shortest == nil && request.mode == .notify
       if shortest == nil { parameters.deliverBy = nil }
     }
+    self.asksForDelays = asksForDelays
     parameters.size = offered.offersSize ? content.size : nil
     parameters.body = content.body == .sevenBit ? nil : content.body
     parameters.usesUTF8 = usesUTF8
@@ -79,6 +84,9 @@ struct TransactionPlan {
     var command = Array("RCPT TO:<\(address)>".utf8)
     if passesOnDSN {
       var parameters = recipient.parameters
+      if asksForDelays, parameters.notify != .never {
+        parameters.notify = (parameters.notify ?? .failure).union(.delay)
+      }
       if parameters.originalRecipient == nil, parameters.notify != nil, address != recipient.address {
         // The address is written another way from here on; the sender shall know it again.  RFC 6533 §3.
         parameters.originalRecipient = .init(type: "utf-8", address: Array(recipient.address.description.utf8))

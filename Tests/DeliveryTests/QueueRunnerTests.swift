@@ -29,6 +29,8 @@ private final class World: MailTransport {
     /// Destinations whose servers greet and then say nothing to this command.
     var silent: [String: String] = [:]
   }
+    /// What the servers offer besides PIPELINING.
+    var offers: [String] = []
   let state: Mutex<State>
   let activity = Activity()
   let clock = FakeClock()
@@ -114,7 +116,9 @@ private final class ScriptedServer: ScriptedPeer {
         return (nil, false)
       }
       switch line.prefix(4) {
-      case "EHLO": return ("250-mx.test\r\n250 PIPELINING", false)
+      case "EHLO":
+        let lines = ["250-mx.test"] + world.state.withLock { $0.offers }.map { "250-\($0)" } + ["250 PIPELINING"]
+        return (lines.joined(separator: "\r\n"), false)
       case "MAIL": state.recipients = []
       case "RCPT": state.recipients.append(String(line.dropFirst("RCPT TO:".count)))
       case "DATA":
@@ -162,15 +166,18 @@ private final class ScriptedServer: ScriptedPeer {
   }
 
   private func enqueue(
-    _ addresses: String..., in store: MailStore, due: Timestamp, sender: String = "me@here.test"
+    _ addresses: String..., in store: MailStore, due: Timestamp, sender: String = "me@here.test",
+    parameters: String = "", recipientParameters: String = ""
   ) async throws {
     let stage = store.stageBody(expectedSize: nil)
     try await stage.append(Array("Subject: hello\r\n\r\nHello.\r\n".utf8))
     let message = NewQueuedMessage(
-      sender: EmailAddress(sender), notBefore: due, expires: due.advanced(by: .seconds(86_400)),
+      sender: EmailAddress(sender), parameters: parameters, notBefore: due,
+      expires: due.advanced(by: .seconds(86_400)),
       recipients: addresses.map { text in
         let address = EmailAddress(text)!
-        return NewQueuedRecipient(address: address, destination: address.domain.text)
+        return NewQueuedRecipient(
+          address: address, destination: address.domain.text, parameters: recipientParameters)
       })
     _ = try await store.deliver(
       try await stage.finish(), to: [], queued: [message], internalDate: DateTime(timestamp: due, offsetMinutes: 0))
@@ -278,7 +285,8 @@ private final class ScriptedServer: ScriptedPeer {
   @Test(arguments: [
     // BY, held for, given up after, warned after; seconds from now
     (nil, 0, 432_000, 14_400), ("BY=600;R", 0, 600, nil), ("BY=20000;R", 0, 20_000, 14_400),
-    ("BY=600;N", 0, 432_000, 600), (nil, 1_000, 433_000, 15_400), ("BY=600;R", 1_000, 1_600, nil),
+    ("BY=600;N", 0, 432_000, 600), ("BY=-5;N", 0, 432_000, 14_400), ("BY=500000;N", 0, 432_000, 14_400),
+    (nil, 1_000, 433_000, 15_400), ("BY=600;R", 1_000, 1_600, nil),
   ] as [(String?, Int, Int, Int?)])
   func timesOfAMessageFollowFromWhatWasAskedFor(by: String?, hold: Int, expires: Int, warns: Int?) throws {
     let now = Timestamp(seconds: 1_000_000)
@@ -342,6 +350,43 @@ private final class ScriptedServer: ScriptedPeer {
     let world = World(living: ["live.test", "silent.test"])
     world.state.withLock { $0.silent["silent.test"] = command }
     try await run(world) { store in
+  @Test(arguments: [
+    // BY, NOTIFY, what the server offers, what is reported
+    ("600;N", nil, [], .relayed), ("600;N", "FAILURE", [], .relayed), ("600;N", "NEVER", [], nil),
+    ("600;N", nil, ["DELIVERBY"], nil), ("600;N", nil, ["DSN"], .relayed), ("-600;N", nil, ["DELIVERBY"], nil),
+    ("600;NT", nil, ["DELIVERBY", "DSN"], .relayed), ("600;NT", "DELAY", ["DELIVERBY 900"], .relayed),
+    ("600;NT", "NEVER", ["DELIVERBY", "DSN"], nil), ("600;RT", nil, ["DELIVERBY 60", "DSN"], .relayed),
+    ("600;RT", "NEVER", ["DELIVERBY"], nil), ("600;R", nil, ["DELIVERBY"], nil), ("600;R", nil, [], .failed),
+    ("600;RT", "DELAY", ["DSN"], nil), ("600;RT", nil, ["DELIVERBY 900"], .failed),
+  ] as [(String, String?, [String], ReportAction?)])
+  func whoNamesATimeIsToldWhereItIsNotPromisedAndOfEachStepOnRequest(
+    by: String, notify: String?, offers: [String], expected: ReportAction?
+  ) async throws {
+    let world = World(living: ["live.test"])
+    world.state.withLock { $0.offers = offers }
+    try await TemporaryStore.with(clock: world.wallClock) { store in
+      try await enqueue(
+        "a@live.test", in: store, due: world.clock.now, parameters: " BY=\(by)",
+        recipientParameters: notify.map { " NOTIFY=\($0)" } ?? "")
+      let limits = QueueLimits()
+      var places = QueuePlaces(limits, SteadyClock { .zero })
+      let resting = RestingSessions(limits)
+      let queue = DestinationQueue(
+        try #require(try await store.queuedDestination("live.test")), store: store, transport: world, resting: resting,
+        pace: places.take("live.test", isReachable: true), schedule: RetrySchedule(), limits: limits, signature: nil,
+        clock: world.wallClock, logger: Self.logger)
+      await queue.run()
+      await resting.end()
+      let later = world.clock.now.advanced(by: .seconds(3_600))
+      let notes = try await store.dueReports(at: later, limit: 10).flatMap(\.recipients)
+        .compactMap { DeliveryNote(decoding: $0.result) }
+      #expect(notes.map(\.action) == [expected].compactMap(\.self))
+      // With `R` it goes to nobody who does not promise to be in time.
+      let isPromised = !by.contains("R") || offers.first == "DELIVERBY" || offers.first == "DELIVERBY 60"
+      #expect(world.state.withLock { $0.messages } == (isPromised ? 1 : 0))
+    }
+  }
+
       for number in 1...3 { try await enqueue("a\(number)@silent.test", in: store, due: world.clock.now) }
       _ = await world.activity.wait { world.state.withLock { $0.asked.contains("silent.test") } ? true : nil }
       try await enqueue("a@live.test", in: store, due: world.clock.now)

@@ -40,8 +40,9 @@ package struct DeliveryReporter: Sendable {
   func warn(_ delivery: QueuedDelivery) async throws(StoreError) {
     var progress = QueueProgress()
     progress.warned = [delivery.message.id]
-    // RFC 2852 §4.1.1: it was the sender who named the time, so only NOTIFY=NEVER keeps it quiet.
-    let isLate = delivery.message.mailParameters.deliverBy?.mode == .notify
+    // RFC 2852 §4.1: it was the sender who named the time, so only NOTIFY=NEVER keeps it quiet.
+    let request = delivery.message.mailParameters.deliverBy
+    let isLate = request?.hasRunOut(at: clock.now(), since: delivery.message.created) == true
     try await send(delivery, progress) { recipient in
       guard isLate ? recipient.notify != .never : recipient.wants(.delayed) else { return nil }
       var note =

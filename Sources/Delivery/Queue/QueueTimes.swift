@@ -12,7 +12,7 @@ struct QueueTimes {
   let deliverBy: MailParameters.DeliverBy?
 
   /// BY counts from the release on: nobody holds a message back to be late with it (RFC 4865 §4.2). With `R` its time is
-  /// that of the queue, with `N` that of the warning.  RFC 2852 §4.1.1.
+  /// that of the queue, with `N` that of the warning.  RFC 2852 §4.1.
   init(_ parameters: MailParameters, _ schedule: RetrySchedule, now: Timestamp, release: Timestamp?) {
     self.release = release
     let begin = release ?? now
@@ -25,21 +25,30 @@ struct QueueTimes {
       return
     }
     let due = begin.advanced(by: .seconds(request.seconds))
-    request.seconds += Int((begin.microseconds - now.microseconds) / 1_000_000)
+    let warning = schedule.warnsAfter.map { begin.advanced(by: $0) }
+    let isLateAlready = request.seconds <= 0
+    if !isLateAlready { request.seconds += Int((begin.microseconds - now.microseconds) / 1_000_000) }
     deliverBy = request
     switch request.mode {
     case .return:
       let last = min(due, end)
       expires = last
-      warns = schedule.warnsAfter.map { begin.advanced(by: $0) }.flatMap { $0 < last ? $0 : nil }
+      warns = warning.flatMap { $0 < last ? $0 : nil }
     case .notify:
       expires = end
-      warns = due
+      // Whoever had it when its time ran out has told of that.
+      warns = isLateAlready || due >= end ? warning : due
     }
   }
 }
 
 extension MailParameters.DeliverBy {
+  /// Whether its time runs out while the message is here, has done so, and its sender wants to be told.
+  /// - Parameter start: when the message came.
+  func hasRunOut(at now: Timestamp, since start: Timestamp) -> Bool {
+    mode == .notify && seconds > 0 && start.advanced(by: .seconds(seconds)) <= now
+  }
+
   /// What is left of it; negative where it is too late.
   /// - Parameter start: when the message came.
   func remaining(at now: Timestamp, since start: Timestamp) -> Self {

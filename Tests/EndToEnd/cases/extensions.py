@@ -106,12 +106,20 @@ def in_time(start):
     world.send("d@first.zz", options=("BY=100;N",))
     equal(world.peers[0].mail()[1], ["d@first.zz"], "passed on")
     equal([part["Action"] for part in report(world.inbox(3)[2])], ["relayed"], "told that it was")
+    # Each step is told of, where that is asked for.
+    world.send("g@aware.zz", options=("BY=100;RT",))
+    aware.mail()
+    check(re.search(r" BY=\d+;RT$", aware.senders[-1]), "passed on", aware.senders)
+    found = world.inbox(4)[3]
+    equal([(part["Final-Recipient"].split()[1], part["Action"]) for part in report(found)],
+          [("g@aware.zz", "relayed")], "traced")
+    check("Deliver-By-Date:" in str(found), "when", str(found))
     # Its time runs out here.
-    world.send("e@late.zz", options=("BY=10;R",))
+    world.send("e@late.zz", options=("BY=10;RT",))
     world.send("f@late.zz", options=("BY=1;N",))
-    equal([(part["Final-Recipient"].split()[1], part["Action"], part["Status"]) for part in report(world.inbox(4)[3])],
+    equal([(part["Final-Recipient"].split()[1], part["Action"], part["Status"]) for part in report(world.inbox(5)[4])],
           [("f@late.zz", "delayed", "4.4.7")], "told that it is late")
-    found = world.inbox(5)[4]
+    found = world.inbox(6)[5]
     equal([(part["Final-Recipient"].split()[1], part["Action"], part["Status"]) for part in report(found)],
           [("e@late.zz", "failed", "5.4.7")], "back")
     check("Deliver-By-Date:" in str(found), "when", str(found))
