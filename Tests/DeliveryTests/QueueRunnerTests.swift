@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import MailStore
 import MessageFormat
@@ -28,9 +29,9 @@ private final class World: MailTransport {
     var offset = Duration.zero
     /// Destinations whose servers greet and then say nothing to this command.
     var silent: [String: String] = [:]
-  }
     /// What the servers offer besides PIPELINING.
     var offers: [String] = []
+  }
   let state: Mutex<State>
   let activity = Activity()
   let clock = FakeClock()
@@ -247,25 +248,10 @@ private final class ScriptedServer: ScriptedPeer {
   @Test func heldMailComesToItsMailboxAtItsTimeAndNotBefore() async throws {
     let world = World(living: [])
     try await run(world) { store in
-      try await store.addDomain(Domain("here.test")!)
-      let account = try await store.addAccount(EmailAddress("bob@here.test")!, secrets: [], quota: Quota())
+      let account = try await bob(in: store)
       let release = world.clock.now.advanced(by: .seconds(86_400))
-      let outgoing = OutgoingMail(
-        schedule: RetrySchedule(), rewriting: nil, keys: nil, clock: world.clock.wallClock)
-      let stage = store.stageBody(expectedSize: nil)
-      try await stage.append(Array("Subject: hello\r\n\r\nHello.\r\n".utf8))
-      let queued = outgoing.messages(
-        for: [AcceptedRecipient(address: EmailAddress("bob@here.test")!, accounts: [account])],
-        from: EmailAddress("me@here.test"), account: nil, MailParameters(), received: received(world), signature: [],
-        release: release, isLocal: { _ in true })
-      _ = try await store.deliver(
-        try await stage.finish(), to: [], queued: queued,
-        internalDate: DateTime(timestamp: world.clock.now, offsetMinutes: 0))
-      func count() async throws -> Int {
-        let inbox = try await store.mailbox(named: .inbox, of: account)
-        guard let inbox else { return 0 }
-        return try await store.index(of: inbox.id).uids.count
-      }
+      try await hold(for: account, until: release, in: store, world)
+      func count() async throws -> Int { try await inboxCount(of: account, in: store) }
       #expect(try await store.nextQueueEvent(after: world.clock.now) == release)
       #expect(try await count() == 0)
       // Somebody wakes the queue when the time has come: here the next message.
@@ -274,6 +260,69 @@ private final class ScriptedServer: ScriptedPeer {
       while try await count() == 0 { await Task.yield() }
       #expect(try await count() == 1)
     }
+  }
+
+  @Test func heldMailThatCannotBeReadDoesNotKeepTheOthers() async throws {
+    let world = World(living: [])
+    let temporary = try await TemporaryStore(clock: world.wallClock)
+    defer { temporary.removeFolder() }
+    let store = temporary.store
+    let account = try await bob(in: store)
+    let release = world.clock.now.advanced(by: .seconds(60))
+    // A large message has a file of its own.
+    try await hold("first", size: 2 << 20, for: account, until: release, in: store, world)
+    try await hold("second", for: account, until: release.advanced(by: .seconds(1)), in: store, world)
+    let large = temporary.directory + "/large"
+    let files = try FileManager.default.subpathsOfDirectory(atPath: large)
+    for file in files { try FileManager.default.removeItem(atPath: large + "/" + file) }
+    world.clock.move(to: release.advanced(by: .seconds(2)))
+    let router = Router(store: store, hostname: Domain("here.test")!, unknown: .refuse, clock: world.wallClock)
+    let held = HeldMail(
+      store: store, router: router, schedule: RetrySchedule(), clock: world.wallClock, logger: Self.logger)
+    await held.release()
+    #expect(try await inboxCount(of: account, in: store) == 1)
+    // It is tried again by itself, and given up in the end like any other.
+    let destination = try await store.queuedDestination(HeldMail.destination)
+    #expect(destination?.failures == 0)
+    func waiting(after pause: Int) async throws -> [QueuedDelivery] {
+      try await store.dueDeliveries(
+        for: HeldMail.destination, at: world.clock.now.advanced(by: .seconds(pause)), after: nil, without: [], limit: 9)
+    }
+    #expect(try await waiting(after: 0).isEmpty)
+    let later = try await waiting(after: 3_600)
+    #expect(later.flatMap(\.recipients).map(\.attempts) == [1])
+    #expect(later.first?.recipients.first.flatMap { DeliveryNote(decoding: $0.result) }?.action == .delayed)
+    await temporary.remove()
+  }
+
+  private func bob(in store: MailStore) async throws -> AccountID {
+    try await store.addDomain(Domain("here.test")!)
+    return try await store.addAccount(EmailAddress("bob@here.test")!, secrets: [], quota: Quota())
+  }
+
+  /// A message for bob that is held back.
+  private func hold(
+    _ subject: String = "hello", size: Int = 0, for account: AccountID, until release: Timestamp, in store: MailStore,
+    _ world: World
+  ) async throws {
+    let outgoing = OutgoingMail(schedule: RetrySchedule(), rewriting: nil, keys: nil, clock: world.clock.wallClock)
+    let stage = store.stageBody(expectedSize: nil)
+    let line = String(repeating: "x", count: 62) + "\r\n"
+    let text = "Subject: \(subject)\r\n\r\n" + String(repeating: line, count: size / 64 + 1)
+    try await stage.append(Array(text.utf8))
+    let queued = outgoing.messages(
+      for: [AcceptedRecipient(address: EmailAddress("bob@here.test")!, accounts: [account])],
+      from: EmailAddress("me@here.test"), account: nil, MailParameters(), received: received(world), signature: [],
+      release: release, isLocal: { _ in true })
+    _ = try await store.deliver(
+      try await stage.finish(), to: [], queued: queued,
+      internalDate: DateTime(timestamp: world.clock.now, offsetMinutes: 0))
+  }
+
+  private func inboxCount(of account: AccountID, in store: MailStore) async throws -> Int {
+    let inbox = try await store.mailbox(named: .inbox, of: account)
+    guard let inbox else { return 0 }
+    return try await store.index(of: inbox.id).uids.count
   }
 
   private func received(_ world: World) -> ReceivedField {
@@ -299,6 +348,43 @@ private final class ScriptedServer: ScriptedPeer {
     // What is left is counted from when the message came.
     let left = times.deliverBy?.remaining(at: now.advanced(by: .seconds(hold + 100)), since: now).seconds
     #expect(left == parameters.deliverBy.map { $0.seconds - 100 })
+  }
+
+  @Test(arguments: [
+    // BY, NOTIFY, what the server offers, what is reported
+    ("600;N", nil, [], .relayed), ("600;N", "FAILURE", [], .relayed), ("600;N", "NEVER", [], nil),
+    ("600;N", nil, ["DELIVERBY"], nil), ("600;N", nil, ["DSN"], .relayed), ("-600;N", nil, ["DELIVERBY"], nil),
+    ("600;NT", nil, ["DELIVERBY", "DSN"], .relayed), ("600;NT", "DELAY", ["DELIVERBY 900"], .relayed),
+    ("600;NT", "NEVER", ["DELIVERBY", "DSN"], nil), ("600;RT", nil, ["DELIVERBY 60", "DSN"], .relayed),
+    ("600;RT", "NEVER", ["DELIVERBY"], nil), ("600;R", nil, ["DELIVERBY"], nil), ("600;R", nil, [], .failed),
+    ("600;RT", "DELAY", ["DSN"], nil), ("600;RT", nil, ["DELIVERBY 900"], .failed),
+  ] as [(String, String?, [String], ReportAction?)])
+  func whoNamesATimeIsToldWhereItIsNotPromisedAndOfEachStepOnRequest(
+    by: String, notify: String?, offers: [String], expected: ReportAction?
+  ) async throws {
+    let world = World(living: ["live.test"])
+    world.state.withLock { $0.offers = offers }
+    try await TemporaryStore.with(clock: world.wallClock) { store in
+      try await enqueue(
+        "a@live.test", in: store, due: world.clock.now, parameters: " BY=\(by)",
+        recipientParameters: notify.map { " NOTIFY=\($0)" } ?? "")
+      let limits = QueueLimits()
+      var places = QueuePlaces(limits, SteadyClock { .zero })
+      let resting = RestingSessions(limits)
+      let queue = DestinationQueue(
+        try #require(try await store.queuedDestination("live.test")), store: store, transport: world, resting: resting,
+        pace: places.take("live.test", isReachable: true), schedule: RetrySchedule(), limits: limits, signature: nil,
+        clock: world.wallClock, logger: Self.logger)
+      await queue.run()
+      await resting.end()
+      let later = world.clock.now.advanced(by: .seconds(3_600))
+      let notes = try await store.dueReports(at: later, limit: 10).flatMap(\.recipients)
+        .compactMap { DeliveryNote(decoding: $0.result) }
+      #expect(notes.map(\.action) == [expected].compactMap(\.self))
+      // With `R` it goes to nobody who does not promise to be in time.
+      let isPromised = !by.contains("R") || offers.first == "DELIVERBY" || offers.first == "DELIVERBY 60"
+      #expect(world.state.withLock { $0.messages } == (isPromised ? 1 : 0))
+    }
   }
 
   @Test func manyMessagesForManyDestinationsArriveOnceEach() async throws {
@@ -350,43 +436,6 @@ private final class ScriptedServer: ScriptedPeer {
     let world = World(living: ["live.test", "silent.test"])
     world.state.withLock { $0.silent["silent.test"] = command }
     try await run(world) { store in
-  @Test(arguments: [
-    // BY, NOTIFY, what the server offers, what is reported
-    ("600;N", nil, [], .relayed), ("600;N", "FAILURE", [], .relayed), ("600;N", "NEVER", [], nil),
-    ("600;N", nil, ["DELIVERBY"], nil), ("600;N", nil, ["DSN"], .relayed), ("-600;N", nil, ["DELIVERBY"], nil),
-    ("600;NT", nil, ["DELIVERBY", "DSN"], .relayed), ("600;NT", "DELAY", ["DELIVERBY 900"], .relayed),
-    ("600;NT", "NEVER", ["DELIVERBY", "DSN"], nil), ("600;RT", nil, ["DELIVERBY 60", "DSN"], .relayed),
-    ("600;RT", "NEVER", ["DELIVERBY"], nil), ("600;R", nil, ["DELIVERBY"], nil), ("600;R", nil, [], .failed),
-    ("600;RT", "DELAY", ["DSN"], nil), ("600;RT", nil, ["DELIVERBY 900"], .failed),
-  ] as [(String, String?, [String], ReportAction?)])
-  func whoNamesATimeIsToldWhereItIsNotPromisedAndOfEachStepOnRequest(
-    by: String, notify: String?, offers: [String], expected: ReportAction?
-  ) async throws {
-    let world = World(living: ["live.test"])
-    world.state.withLock { $0.offers = offers }
-    try await TemporaryStore.with(clock: world.wallClock) { store in
-      try await enqueue(
-        "a@live.test", in: store, due: world.clock.now, parameters: " BY=\(by)",
-        recipientParameters: notify.map { " NOTIFY=\($0)" } ?? "")
-      let limits = QueueLimits()
-      var places = QueuePlaces(limits, SteadyClock { .zero })
-      let resting = RestingSessions(limits)
-      let queue = DestinationQueue(
-        try #require(try await store.queuedDestination("live.test")), store: store, transport: world, resting: resting,
-        pace: places.take("live.test", isReachable: true), schedule: RetrySchedule(), limits: limits, signature: nil,
-        clock: world.wallClock, logger: Self.logger)
-      await queue.run()
-      await resting.end()
-      let later = world.clock.now.advanced(by: .seconds(3_600))
-      let notes = try await store.dueReports(at: later, limit: 10).flatMap(\.recipients)
-        .compactMap { DeliveryNote(decoding: $0.result) }
-      #expect(notes.map(\.action) == [expected].compactMap(\.self))
-      // With `R` it goes to nobody who does not promise to be in time.
-      let isPromised = !by.contains("R") || offers.first == "DELIVERBY" || offers.first == "DELIVERBY 60"
-      #expect(world.state.withLock { $0.messages } == (isPromised ? 1 : 0))
-    }
-  }
-
       for number in 1...3 { try await enqueue("a\(number)@silent.test", in: store, due: world.clock.now) }
       _ = await world.activity.wait { world.state.withLock { $0.asked.contains("silent.test") } ? true : nil }
       try await enqueue("a@live.test", in: store, due: world.clock.now)

@@ -25,13 +25,33 @@ struct HeldMail {
         let due = try await store.dueDeliveries(
           for: Self.destination, at: clock.now(), after: nil, without: [], limit: Self.messagesAtOnce)
         if due.isEmpty { break }
-        for delivery in due { try await deliver(delivery) }
+        for delivery in due { try await deliverOrPutOff(delivery) }
       }
       try await store.settle(destination: Self.destination, .reached)
     } catch {
       if error != .closed { logger.error("held_mail_not_delivered", metadata: ["error": "\(error)"]) }
       let later = clock.now().advanced(by: schedule.firstPause)
       try? await store.settle(destination: Self.destination, .unreachable(until: later, result: ""))
+    }
+  }
+
+  /// A message that can't be delivered waits by itself: it must not keep the others. Where the store does not even take
+  /// that, everything waits.
+  private func deliverOrPutOff(_ delivery: QueuedDelivery) async throws(StoreError) {
+    do throws(StoreError) {
+      try await deliver(delivery)
+    } catch {
+      guard error != .closed else { throw error }
+      logger.error(
+        "held_mail_not_delivered", metadata: ["queue_id": "\(delivery.message.id.rawValue)", "error": "\(error)"])
+      let note = DeliveryNote(
+        .delayed, EnhancedStatus(4, 3, 0), explanation: "this server could not put it into the mailbox so far")
+      var progress = QueueProgress()
+      progress.outcomes = delivery.recipients.map { recipient in
+        let pause = schedule.pause(after: recipient.attempts + 1, random: Double.random(in: 0...1))
+        return (delivery.id(of: recipient), .retry(at: clock.now().advanced(by: pause), result: note.encoded))
+      }
+      try await store.note(progress)
     }
   }
 
