@@ -132,13 +132,18 @@ package struct RecipientParameters: Hashable, Sendable {
 
   package init() {}
 
-  /// Reads back what `append(to:isUTF8:)` wrote.
+  /// RFC 3461 §4.2: octets of ORCPT.
+  private static let longestOriginalRecipient = 500
+
+  /// Reads back what `append(to:isUTF8:)` wrote: of an address that was short enough, another form may be longer.
   package init(written text: some Sequence<UInt8>) throws(SMTPSyntaxError) {
     var cursor = ByteCursor(Array(text))
-    try self.init(parsing: &cursor)
+    try self.init(parsing: &cursor, longestOriginalRecipient: .max)
   }
 
-  init(parsing cursor: inout ByteCursor) throws(SMTPSyntaxError) {
+  init(
+    parsing cursor: inout ByteCursor, longestOriginalRecipient: Int = Self.longestOriginalRecipient
+  ) throws(SMTPSyntaxError) {
     var seen: Set<String> = []
     while let (keyword, value) = try parameter(&cursor, &seen) {
       switch keyword {
@@ -146,21 +151,24 @@ package struct RecipientParameters: Hashable, Sendable {
         guard let value, let conditions = Self.conditions(value) else { throw .invalidParameter(keyword) }
         notify = conditions
       case "ORCPT":
-        guard let value, value.count <= 500, let separator = value.firstIndex(of: UInt8(ascii: ";")),
-          separator > value.startIndex,
-          let type = String(validating: value[..<separator], as: UTF8.self),
-          let address = Self.originalAddress(value[(separator + 1)...], type: type)
+        guard let value, value.count <= longestOriginalRecipient,
+          let separator = value.firstIndex(of: UInt8(ascii: ";")), separator > value.startIndex,
+          value[..<separator].allSatisfy({ $0 < 0x80 && $0.isIn(.atext) })
         else { throw .invalidParameter(keyword) }
+        let type = String(decoding: value[..<separator], as: UTF8.self)
+        guard let address = Self.originalAddress(value[(separator + 1)...], type: type) else {
+          throw .invalidParameter(keyword)
+        }
         originalRecipient = OriginalRecipient(type: type, address: address)
       default: throw .unknownParameter(keyword)
       }
     }
   }
 
-  /// xtext; for the type `utf-8` also raw UTF-8 (RFC 6533 §3, `utf-8-address`), taken as it is.
+  /// xtext; for the type `utf-8` also its own encodings, and raw UTF-8.  RFC 6533 §3.
   private static func originalAddress(_ value: ArraySlice<UInt8>, type: String) -> [UInt8]? {
-    if let decoded = XText.decode(value) { return decoded }
-    return type.lowercased() == "utf-8" ? Array(value) : nil
+    guard type.lowercased() == "utf-8" else { return XText.decode(value) }
+    return UTF8AddressText.decode(XText.decode(value) ?? Array(value))
   }
 
   private static func conditions(_ value: ArraySlice<UInt8>) -> NotifyConditions? {

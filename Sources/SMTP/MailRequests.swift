@@ -6,6 +6,9 @@ extension MailParameters {
   /// RFC 3865 §2.3: octets of all keywords together, and what may stand in them.
   private static let longestSolicitation = 1_000
 
+  /// 0001-01-01…9999-12-31 in UTC: of a year at either end another zone may make one that RFC 3339 cannot write.
+  private static let writableDates: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
+
   /// False for the keyword of another parameter.
   mutating func takeRequest(_ keyword: String, _ value: ArraySlice<UInt8>?) throws(SMTPSyntaxError) -> Bool {
     switch keyword {
@@ -26,7 +29,9 @@ extension MailParameters {
       }
       holdFor = seconds
     case "HOLDUNTIL":
-      guard holdFor == nil, let value, let date = DateTime(rfc3339: value) else { throw .invalidParameter(keyword) }
+      guard holdFor == nil, let value, let date = DateTime(rfc3339: value),
+        Self.writableDates.contains(date.timestamp.seconds)
+      else { throw .invalidParameter(keyword) }
       holdUntil = date.timestamp
     case "SOLICIT":
       guard let value, let keywords = Self.solicitations(value) else { throw .invalidParameter(keyword) }

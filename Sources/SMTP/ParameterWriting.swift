@@ -49,7 +49,7 @@ extension RecipientParameters.OriginalRecipient {
   /// `rfc822;joe@example.com`, as ORCPT and the report's `Original-Recipient` write it.
   /// - Parameter isUTF8: other than ASCII may stand as it is (type `utf-8` only).
   package func encoded(isUTF8: Bool) -> [UInt8] {
-    let type = Array(type.utf8.filter { $0.isIn([.alpha, .digit]) || $0 == UInt8(ascii: "-") })
+    let type = Array(type.utf8.filter { $0 < 0x80 && $0.isIn(.atext) })
     guard self.type.lowercased() == "utf-8", let text = String(validating: address, as: UTF8.self) else {
       return type + [0x3B] + XText.encode(address)
     }
@@ -64,6 +64,33 @@ package enum UTF8AddressText {
 
   /// `utf-8-addr-unitext`: other than ASCII as it is.
   package static func unicode(_ text: String) -> [UInt8] { encode(text) { _ in true } }
+
+  /// What either of them wrote, and what stands between: a `\` that begins no character is one.
+  static func decode(_ text: [UInt8]) -> [UInt8] {
+    var decoded: [UInt8] = []
+    var rest = text[...]
+    while let byte = rest.first {
+      if let (scalar, end) = embeddedCharacter(rest) {
+        decoded.append(text: String(scalar))
+        rest = rest[end...]
+      } else {
+        decoded.append(byte)
+        rest.removeFirst()
+      }
+    }
+    return decoded
+  }
+
+  /// `EmbeddedUnicodeChar`: `\x{FC}`.
+  private static func embeddedCharacter(_ text: ArraySlice<UInt8>) -> (Unicode.Scalar, end: Int)? {
+    guard text.starts(with: [0x5C, 0x78, 0x7B]) else { return nil }
+    let digits = text.dropFirst(3).prefix(7).prefix { $0 != 0x7D }
+    guard 1...6 ~= digits.count, digits.endIndex < text.endIndex, digits.allSatisfy({ $0.hexValue != nil }) else {
+      return nil
+    }
+    let value = digits.reduce(UInt32(0)) { $0 << 4 | UInt32($1.hexValue ?? 0) }
+    return Unicode.Scalar(value).map { ($0, digits.endIndex + 1) }
+  }
 
   private static func encode(_ text: String, asItIs: (Unicode.Scalar) -> Bool) -> [UInt8] {
     var encoded: [UInt8] = []

@@ -115,6 +115,7 @@ private let commandCases: [CommandCase] = [
   bad("MAIL FROM:<> HOLDUNTIL=tomorrow", .invalidParameter("HOLDUNTIL")),
   bad("MAIL FROM:<> HOLDUNTIL=2026-02-30T12:00:00Z", .invalidParameter("HOLDUNTIL")),
   bad("MAIL FROM:<> HOLDUNTIL=2026-01-15T12:00:00", .invalidParameter("HOLDUNTIL")),
+  bad("MAIL FROM:<> HOLDUNTIL=9999-12-31T23:59:59-01:00", .invalidParameter("HOLDUNTIL")),
   bad("MAIL FROM:<> HOLDFOR=5 HOLDUNTIL=2026-01-15T12:00:00Z", .invalidParameter("HOLDUNTIL")),
   bad("MAIL FROM:<> HOLDUNTIL=2026-01-15T12:00:00Z HOLDFOR=5", .invalidParameter("HOLDFOR")),
   bad("MAIL FROM:<> SOLICIT=", .invalidParameter("SOLICIT")),
@@ -148,6 +149,7 @@ private let commandCases: [CommandCase] = [
   bad("RCPT TO:<a@b.example> NOTIFY=NEVER,DELAY", .invalidParameter("NOTIFY")),
   bad("RCPT TO:<a@b.example> NOTIFY=", .invalidParameter("NOTIFY")),
   bad("RCPT TO:<a@b.example> ORCPT=rfc822", .invalidParameter("ORCPT")),
+  bad("RCPT TO:<a@b.example> ORCPT=rfc(822;a@b", .invalidParameter("ORCPT")),
   bad("RCPT TO:<a@b.example> SIZE=1", .unknownParameter("SIZE")),
   bad("RCPT FROM:<a@b.example>", .missingPath(.forward)),
   // BDAT
@@ -177,14 +179,38 @@ private let commandCases: [CommandCase] = [
     #expect(try MailParameters(written: written) == parameters)
   }
 
-  @Test func `the original recipient is kept decoded`() throws {
-    let line = "RCPT TO:<a@b.example> ORCPT=rfc822;a+2Bx@b.example"
+  @Test(arguments: [
+    ("rfc822;a+2Bx@b.example", "rfc822", "a+x@b.example"), ("x400;+2F", "x400", "/"),
+    // RFC 6533 §3
+    ("utf-8;j\\x{FC}rgen@b.example", "utf-8", "j\u{FC}rgen@b.example"), ("UTF-8;j\u{FC}@b", "UTF-8", "j\u{FC}@b"),
+    ("utf-8;\\x{2B}\\x{5C}x{41}\\x{D800}\\x{}\\x{41", "utf-8", "+\\x{41}\\x{D800}\\x{}\\x{41"),
+  ])
+  func `the original recipient is kept decoded, and read back as it is written`(
+    text: String, type: String, address: String
+  ) throws {
+    let line = "RCPT TO:<a@b.example> ORCPT=\(text)"
     guard case .recipient(_, let parameters) = try SMTPCommand(parsing: Array(line.utf8), paths: .strict) else {
       Issue.record("not RCPT")
       return
     }
-    #expect(parameters.originalRecipient?.type == "rfc822")
-    #expect(parameters.originalRecipient?.address == Array("a+x@b.example".utf8))
+    #expect(parameters.originalRecipient?.type == type)
+    #expect(parameters.originalRecipient?.address == Array(address.utf8))
+    for isUTF8 in [false, true] {
+      var written: [UInt8] = []
+      parameters.append(to: &written, isUTF8: isUTF8)
+      #expect(try RecipientParameters(written: written) == parameters)
+    }
+  }
+
+  @Test func `an original recipient that grows by being written is not lost`() throws {
+    let line = "RCPT TO:<a@b.example> NOTIFY=NEVER ORCPT=utf-8;" + String(repeating: "+2B", count: 160)
+    guard case .recipient(_, let parameters) = try SMTPCommand(parsing: Array(line.utf8), paths: .strict) else {
+      Issue.record("not RCPT")
+      return
+    }
+    var written: [UInt8] = []
+    parameters.append(to: &written, isUTF8: true)
+    #expect(try RecipientParameters(written: written) == parameters && written.count > 900)
   }
 
   @Test func `any octets give a command or an error`() {
