@@ -6,6 +6,9 @@ package struct QuotedPrintableEncoder: Sendable {
   /// The first half of a line end, perhaps.
   private var isAfterCR = false
 
+  /// Characters, without the `=` of a soft break.
+  private static let longestLine = 75
+
   package init() {}
 
   package mutating func encode(_ bytes: some Sequence<UInt8>, into text: inout [UInt8]) {
@@ -53,6 +56,8 @@ package struct QuotedPrintableEncoder: Sendable {
   }
 
   private mutating func put(_ byte: UInt8, _ text: inout [UInt8]) {
+    // What stands in the middle of a line must not become the delimiter of a multipart by a soft break in front.
+    if byte == UInt8(ascii: "-"), column == Self.longestLine { return escape(byte, &text) }
     makeRoom(1, &text)
     text.append(byte)
   }
@@ -65,7 +70,7 @@ package struct QuotedPrintableEncoder: Sendable {
 
   /// At most 76 characters a line, the `=` of a soft break among them.
   private mutating func makeRoom(_ width: Int, _ text: inout [UInt8]) {
-    if column + width > 75 {
+    if column + width > Self.longestLine {
       text.append(literal: "=\r\n")
       column = 0
     }

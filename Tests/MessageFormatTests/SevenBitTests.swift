@@ -159,7 +159,43 @@ private let conversions = [
       --b
       Content-Transfer-Encoding: base64
 
-      YWJj
+      YWJj??
+      --b--
+
+      """),
+  Conversion(
+    name: "nothing becomes a delimiter that was none",
+    before: """
+      Content-Type: multipart/mixed; boundary=b
+
+      --b
+      Content-Type: text/plain; charset=utf-8
+      Content-Transfer-Encoding: 8bit
+
+      \u{FC} \(String(repeating: "x", count: 68))--b
+      \u{FC} \(String(repeating: "x", count: 67))--b
+      --b
+      Content-Transfer-Encoding: base64
+
+      \u{FC}--b
+      --b--
+
+      """,
+    after: """
+      Content-Type: multipart/mixed; boundary=b
+
+      --b
+      Content-Type: text/plain; charset=utf-8
+      Content-Transfer-Encoding: quoted-printable
+
+      =C3=BC \(String(repeating: "x", count: 68))=
+      =2D-b
+      =C3=BC \(String(repeating: "x", count: 67))-=
+      =2Db
+      --b
+      Content-Transfer-Encoding: base64
+
+      ??--b
       --b--
 
       """),

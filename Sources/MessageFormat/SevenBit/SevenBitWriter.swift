@@ -118,7 +118,8 @@ package struct SevenBitWriter: Sendable {
     case .escaped(var column):
       for byte in bytes { escape(byte, &column, &output) }
       body = .escaped(column: column)
-    case .filtered: output += bytes.lazy.filter { $0 < 0x80 }
+    // Passed over by whoever reads base64. Without anything in their place, a delimiter could come of what is left.
+    case .filtered: output += bytes.lazy.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") }
     }
   }
 
