@@ -9,9 +9,9 @@ struct EntryPoint: Sendable {
 
   static let all: [EntryPoint] = [
     .structure, .encodedStructure, .header, .text, .addresses, .dates, .transferEncodings,
-    .receivedBytes, .proxyHeader, .smtpCommand, .smtpData, .smtpHeader, .smtpReply, .smtpEncoding, .imapCommand,
-    .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage, .recordData, .mtaSTS, .imapResponse, .mbox,
-    .maildir, .transferFrame,
+    .receivedBytes, .proxyHeader, .smtpCommand, .smtpParameters, .smtpData, .smtpHeader, .smtpReply, .smtpEncoding,
+    .imapCommand, .pop3Command, .packRecord, .sasl, .tagList, .keyRecord, .dkimMessage, .recordData, .mtaSTS,
+    .tlsReporting, .imapResponse, .mbox, .maildir, .transferFrame, .sevenBit,
   ]
 }
 

@@ -1,6 +1,5 @@
-import Delivery
-
 @testable import DNS
+@testable import Delivery
 
 extension EntryPoint {
   /// What other people's name servers put into records.
@@ -19,6 +18,15 @@ extension EntryPoint {
 
   private static func check(_ name: DomainName) {
     precondition(DomainName(name.text) == name, "a name is not read as it was written")
+  }
+
+  /// Who wants reports of TLS: addresses and servers that a stranger names.
+  static let tlsReporting = EntryPoint(name: "tlsReporting") { bytes in
+    guard let record = TLSReportingRecord(parsing: bytes) else { return }
+    precondition(record.recipients.count <= 10 && Set(record.recipients).count == record.recipients.count)
+    for recipient in record.recipients {
+      precondition(recipient.description.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a recipient ends a line")
+    }
   }
 
   /// Records and policies of MTA-STS.

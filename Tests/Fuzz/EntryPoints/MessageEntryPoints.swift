@@ -1,9 +1,44 @@
 import Bytes
-import MessageFormat
 
 @testable import IMAPServer
+@testable import MessageFormat
 
 extension EntryPoint {
+  /// The first byte cuts the rest into pieces; what is written in 7 bits does not depend on it, and needs no second go.
+  static let sevenBit = EntryPoint(name: "sevenBit") { bytes in
+    guard let first = bytes.first else { return }
+    let message = Array(bytes.dropFirst())
+    guard let (plan, whole) = inSevenBits(message, size: max(message.count, 1)) else {
+      precondition(inSevenBits(message, size: Int(first) % 29 + 1) == nil, "pieces can be written, the whole can't")
+      return
+    }
+    guard let (pieces, output) = inSevenBits(message, size: Int(first) % 29 + 1) else {
+      preconditionFailure("the whole can be written, pieces can't")
+    }
+    precondition(pieces.handling == plan.handling && output == whole, "what is written depends on how it is read")
+    guard let (again, _) = inSevenBits(output, size: max(output.count, 1)) else {
+      preconditionFailure("what was written can't be read")
+    }
+    precondition(again.handling.count == plan.handling.count, "there are other parts than before")
+    precondition(again.handling.allSatisfy { $0 == .asItIs }, "what was written is not in 7 bits")
+  }
+
+  private static func inSevenBits(_ message: [UInt8], size: Int) -> (SevenBitPlan, [UInt8])? {
+    let pieces = stride(from: 0, to: message.count, by: size).map { Array(message[$0..<min($0 + size, message.count)]) }
+    do throws(SevenBitError) {
+      var scan = SevenBitPlan.Scan()
+      for piece in pieces { try scan.scan(piece) }
+      let plan = try scan.finish()
+      var writer = SevenBitWriter(plan)
+      var output: [UInt8] = []
+      for piece in pieces { try writer.write(piece, into: &output) }
+      try writer.finish(into: &output)
+      return (plan, output)
+    } catch {
+      return nil
+    }
+  }
+
   static let structure = EntryPoint(name: "structure") { bytes in
     let structure = MessageStructure(parsing: bytes)
     check(structure.root, in: 0..<bytes.count, bytes)

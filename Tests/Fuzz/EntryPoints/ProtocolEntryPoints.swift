@@ -15,6 +15,29 @@ extension EntryPoint {
     }
   }
 
+  /// What MAIL and RCPT ask for is kept as text with the message, and passed on.
+  static let smtpParameters = EntryPoint(name: "smtpParameters") { bytes in
+    for line in bytes.split(separator: 0x0A) {
+      if let asked = try? MailParameters(written: line) {
+        var text: [UInt8] = []
+        asked.append(to: &text)
+        precondition(isOneLine(text))
+        precondition((try? MailParameters(written: text)) == asked, "MAIL is not read as it was written")
+      }
+      if let asked = try? RecipientParameters(written: line) {
+        for isUTF8 in [false, true] {
+          var text: [UInt8] = []
+          asked.append(to: &text, isUTF8: isUTF8)
+          precondition(isOneLine(text) && (isUTF8 || text.allSatisfy { $0 < 0x80 }))
+          precondition((try? RecipientParameters(written: text)) == asked, "RCPT is not read as it was written")
+        }
+      }
+    }
+  }
+
+  /// Nothing in it ends a command.
+  private static func isOneLine(_ text: [UInt8]) -> Bool { text.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
+
   /// The first byte cuts the rest into pieces; what comes out must not depend on it.
   static let smtpData = EntryPoint(name: "smtpData") { bytes in
     guard let first = bytes.first else { return }
@@ -102,6 +125,7 @@ extension EntryPoint {
     precondition(whole.isComplete && growing.isComplete && whole.end == growing.end && whole.end <= content.count)
     precondition(whole.endsWithEmptyLine == growing.endsWithEmptyLine && whole.receivedCount == growing.receivedCount)
     precondition(whole.from == growing.from && whole.bcc == growing.bcc && whole.deliveredTo == growing.deliveredTo)
+    precondition(whole.sender == growing.sender)
     precondition((whole.from + whole.bcc + whole.deliveredTo).allSatisfy { $0.upperBound <= whole.end && !$0.isEmpty })
   }
 
