@@ -30,7 +30,7 @@ package struct MailParameters: Hashable, Sendable {
   /// REQUIRETLS: rather not at all than where somebody could read it.  RFC 8689.
   package var requiresTLS = false
   package var deliverBy: DeliverBy?
-  /// MT-PRIORITY, -9…9.  RFC 6710 §5.
+  /// MT-PRIORITY, -9…9.  RFC 6710 §3.
   package var priority: Int?
   /// HOLDFOR, seconds, 1…999999999.  RFC 4865 §4.
   package var holdFor: Int?

@@ -90,7 +90,7 @@ struct SubmittedHeader {
   }
 
   /// Nobody is told of what becomes of a message with the null sender, so it is for those of which nobody needs to be:
-  /// reports (RFC 3461 §6.2, RFC 8098 §3) and automatic replies (RFC 3834 §3.3). RFC 6409 §6.1 leaves it to us.
+  /// reports (RFC 3461 §6.1, RFC 8098 §3) and automatic replies (RFC 3834 §3.3). RFC 6409 §6.1 leaves it to us.
   private func checkReport(_ message: [UInt8]) throws(MessageProblem) {
     guard sender.address == nil, !services.acceptsAnySender else { return }
     let type = HeaderFields.first("Content-Type", in: message)?.asciiLowercased ?? []

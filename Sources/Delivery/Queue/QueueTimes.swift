@@ -11,7 +11,7 @@ struct QueueTimes {
   /// Counted from when the message came, whatever it was held back for.
   let deliverBy: MailParameters.DeliverBy?
 
-  /// BY counts from the release on: nobody holds a message back to be late with it (RFC 4865 §4.2). With `R` its time is
+  /// BY counts from the release on: nobody holds a message back to be late with it (RFC 4865). With `R` its time is
   /// that of the queue, with `N` that of the warning.  RFC 2852 §4.1.
   init(_ parameters: MailParameters, _ schedule: RetrySchedule, now: Timestamp, release: Timestamp?) {
     self.release = release

@@ -10,7 +10,7 @@ extension SMTPSession {
   /// The extensions that a queue is needed for.
   ///
   /// REQUIRETLS is only spoken of under TLS (RFC 8689 §2). MT-PRIORITY and FUTURERELEASE are for those whom we know: a
-  /// stranger's mail is not more urgent for saying so (RFC 6710 §8), and RFC 4865 §3 is about submission.
+  /// stranger's mail is not more urgent for saying so (RFC 6710), and RFC 4865 §3 is about submission.
   var requestsTaken: [SMTPExtension] {
     guard services.outgoing != nil else { return [] }
     var list: [SMTPExtension] = [.dsn]
