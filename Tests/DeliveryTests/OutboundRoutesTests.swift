@@ -22,6 +22,24 @@ import Testing
 
   private static func patterns(_ texts: String...) -> [DomainPattern] { texts.compactMap { DomainPattern($0) } }
 
+  @Test func routesHaveAMarkByWhichOthersAreKnown() {
+    let hub = Transport(.server(MailServerPlace(.host("hub.test", port: 587), dialect: .smtp)))
+    func mark(to: String = "a.test", from: String = "b.test", _ transport: Transport? = nil, name: String = "hub") -> Int64 {
+      OutboundRoutes(
+        transports: [name: transport ?? hub],
+        routes: [.init(to: Self.patterns(to), from: Self.patterns(from), transport: name)]
+      ).mark
+    }
+    let marks = [
+      OutboundRoutes().mark, mark(), mark(to: ".a.test"), mark(from: "c.test"), mark(name: "other"),
+      mark(Transport(.exchangers)),
+    ]
+    #expect(Set(marks).count == marks.count)
+    // Kept over restarts, so always the same; where the server is found makes no difference.
+    #expect(mark() == mark(Transport(.refusal("no"))))
+    #expect(OutboundRoutes().mark == 8_096_397_489_254_142_464)
+  }
+
   static let ways: [(recipient: String, sender: String?, destination: String)] = [
     ("x@other.test", "me@here.test", "other.test"),
     ("x@OTHER.test", nil, "other.test"),

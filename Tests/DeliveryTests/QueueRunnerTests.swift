@@ -237,7 +237,7 @@ private final class ScriptedServer: ScriptedPeer {
       try await enqueue("a@slow.test", in: store, due: world.clock.now)
       _ = await world.activity.wait { world.state.withLock { $0.asked.count } == 1 ? true : nil }
     } after: { store in
-      let due = try await store.dueDestinations(reachable: true, at: world.clock.now, without: [], limit: 10)
+      let due = try await store.dueDestinations(.reachable, at: world.clock.now, without: [], limit: 10)
       #expect(due.map(\.name) == ["slow.test"])
       let waiting = try await store.dueDeliveries(
         for: "slow.test", at: world.clock.now, after: nil, without: [], limit: 10)
@@ -428,7 +428,7 @@ private final class ScriptedServer: ScriptedPeer {
     } after: { store in
       // Those that were put off for others count as not reached, and none of their messages as tried.
       let late = try await store.dueDestinations(
-        reachable: false, at: world.clock.now.advanced(by: .seconds(400)), without: [], limit: 700)
+        .unreachable, at: world.clock.now.advanced(by: .seconds(400)), without: [], limit: 700)
       #expect(late.count >= 100)
       let waiting = try await store.queuedMessages(QueueFilter(), limit: 1_000).flatMap(\.recipients)
       #expect(waiting.count == 700)

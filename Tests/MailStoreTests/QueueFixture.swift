@@ -25,8 +25,8 @@ extension StoreFixture {
 
   /// Names of the destinations that are due.
   func due(at time: Timestamp = queueTime) async throws -> [String] {
-    var names = try await store.dueDestinations(reachable: true, at: time, without: [], limit: 10)
-    names += try await store.dueDestinations(reachable: false, at: time, without: [], limit: 10)
+    var names = try await store.dueDestinations(.reachable, at: time, without: [], limit: 10)
+    names += try await store.dueDestinations(.unreachable, at: time, without: [], limit: 10)
     return names.map(\.name)
   }
 

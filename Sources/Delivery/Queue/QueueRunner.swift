@@ -100,7 +100,7 @@ package actor QueueRunner {
     while !Task.isCancelled {
       do throws(StoreError) {
         try await store.hastenQueue(beyond: clock.now().advanced(by: schedule.longestPause * 2))
-        let count = try await store.rerouteQueue { [routes] recipient, sender, last in
+        let count = try await store.rerouteQueue(by: routes.mark) { [routes] recipient, sender, last in
           if last == HeldMail.destination { return last }
           let assurance = QueueDestination(text: last).assurance
           return routes.destination(of: recipient, from: sender, assurance: assurance).text
@@ -151,10 +151,9 @@ package actor QueueRunner {
   // MARK: Destinations
 
   private func startDestinations(at now: Timestamp, in group: inout DiscardingTaskGroup) async {
-    let recently = now.advanced(by: .zero - limits.recently)
-    await start(reachable: true, from: recently, at: now, places.room, in: &group)
-    await start(reachable: true, at: now, places.roomForBacklog, in: &group)
-    await start(reachable: false, at: now, places.roomForUnreachable, in: &group)
+    await start(.fresh(since: now.advanced(by: .zero - limits.recently)), at: now, places.room, in: &group)
+    await start(.reachable, at: now, places.roomForBacklog, in: &group)
+    await start(.unreachable, at: now, places.roomForUnreachable, in: &group)
   }
 
   /// However many servers say nothing.
@@ -166,20 +165,19 @@ package actor QueueRunner {
   }
 
   private func start(
-    reachable: Bool, from earliest: Timestamp = .unixEpoch, at now: Timestamp, _ room: Int,
-    in group: inout DiscardingTaskGroup
+    _ kind: DueDestinations, at now: Timestamp, _ room: Int, in group: inout DiscardingTaskGroup
   ) async {
     guard room > 0, !Task.isCancelled else { return }
     let due: [QueuedDestination]
     do throws(StoreError) {
-      due = try await store.dueDestinations(
-        reachable: reachable, from: earliest, at: now, without: places.names, limit: room)
+      due = try await store.dueDestinations(kind, at: now, without: places.names, limit: room)
     } catch {
       if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
       return
     }
+    let isReachable = if case .unreachable = kind { false } else { true }
     for destination in due {
-      let pace = places.take(destination.name, isReachable: reachable)
+      let pace = places.take(destination.name, isReachable: isReachable)
       if destination.name == HeldMail.destination {
         let held = HeldMail(store: store, router: router, schedule: schedule, clock: clock, logger: logger)
         group.addTask {

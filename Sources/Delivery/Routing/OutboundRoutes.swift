@@ -1,3 +1,4 @@
+import Cryptography
 package import MessageFormat
 
 /// By which transport mail leaves: the first route that matches recipient and sender, else by MX records.
@@ -45,6 +46,15 @@ package struct OutboundRoutes: Sendable {
 
   /// `+` is in no name, so this is nobody's own.
   private static func name(of route: Route) -> String { route.transport + (route.tls.map { "+\($0.rawValue)" } ?? "") }
+
+  /// Another number for other routes, as far as they say where something goes.
+  var mark: Int64 {
+    // The first line is of how a destination is written, and which transports have one for all.
+    var text = "1\n"
+    for (name, transport) in transports.sorted(by: { $0.key < $1.key }) { text += "\(name) \(transport.isFixed)\n" }
+    for route in routes { text += "\(route.recipients) \(route.senders) \(Self.name(of: route))\n" }
+    return digest(Array(text.utf8), .sha256).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+  }
 
   func transport(named name: String) -> Transport? { transports[name] }
 

@@ -106,7 +106,7 @@ package protocol StoreSnapshot {
   // The queue: see the functions of MailStore with these names.
 
   func dueDestinations(
-    _ areReachable: Bool, from earliest: Timestamp, at time: Timestamp, without busy: Set<String>, limit: Int
+    _ kind: DueDestinations, at time: Timestamp, without busy: Set<String>, limit: Int
   ) throws(StoreError) -> [QueuedDestination]
   func nextQueueEvent(after time: Timestamp) throws(StoreError) -> Timestamp?
   func dueDeliveries(
@@ -116,6 +116,8 @@ package protocol StoreSnapshot {
   func lateMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func expiredMessages(at time: Timestamp, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func queuedWays(after last: QueuedRecipientID?, limit: Int) throws(StoreError) -> [QueuedWay]
+  /// What the queue was last routed by; nil where nobody knows.
+  func queueRoutes() throws(StoreError) -> Int64?
   func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination?
   func queuedMessages(_ filter: QueueFilter, after last: QueueID?, limit: Int) throws(StoreError) -> [QueuedDelivery]
   func queueSummary() throws(StoreError) -> QueueSummary
@@ -180,6 +182,7 @@ package protocol StoreTransaction {
   func moveQueue(by offset: Duration) throws(StoreError)
   func hastenQueue(beyond limit: Timestamp) throws(StoreError)
   func reroute(_ moves: [(recipient: QueuedRecipientID, destination: String)]) throws(StoreError)
+  func setQueueRoutes(_ mark: Int64) throws(StoreError)
   func setSigningKey(_ key: KeptSigningKey) throws(StoreError)
   func removeSigningKey(_ selector: String, of domain: Domain) throws(StoreError)
   func setTransportPolicy(_ policy: TransportPolicy, of domain: String) throws(StoreError)

@@ -27,15 +27,12 @@ extension MailStore {
 
   // MARK: Out of it
 
-  /// Destinations that are due, the longest first: of those that could be reached the last time, or of the others.
-  /// - Parameters:
-  ///   - earliest: such as were due before this are left out.
-  ///   - busy: names to leave out; a bounded number.
+  /// - Parameter busy: names to leave out; a bounded number.
   package func dueDestinations(
-    reachable: Bool, from earliest: Timestamp = .unixEpoch, at time: Timestamp, without busy: Set<String>, limit: Int
+    _ kind: DueDestinations, at time: Timestamp, without busy: Set<String>, limit: Int
   ) async throws(StoreError) -> [QueuedDestination] {
     try await read { (snapshot) throws(StoreError) in
-      try snapshot.dueDestinations(reachable, from: earliest, at: time, without: busy, limit: limit)
+      try snapshot.dueDestinations(kind, at: time, without: busy, limit: limit)
     }
   }
 
@@ -105,18 +102,26 @@ extension MailStore {
   }
 
   /// Gives everything that waits or is held the destination that is right today. Nothing of the queue may be under way.
-  /// - Parameter destination: of a recipient, by the sender (nil is the null reverse-path) and the last one.
+  /// - Parameters:
+  ///   - routes: a number for what `destination` goes by. Where the last time it was the same, nothing is looked at.
+  ///   - destination: of a recipient, by the sender (nil is the null reverse-path) and the last one.
   /// - Returns: how many recipients have got another one.
   package func rerouteQueue(
+    by routes: Int64,
     _ destination: @Sendable (_ recipient: EmailAddress, _ sender: EmailAddress?, _ last: String) -> String
   ) async throws(StoreError) -> Int {
+    let known = try await read { (snapshot) throws(StoreError) in try snapshot.queueRoutes() }
+    if known == routes { return 0 }
     var count = 0
     var last: QueuedRecipientID?
     while true {
       let piece = try await read { [last] (snapshot) throws(StoreError) in
         try snapshot.queuedWays(after: last, limit: Self.routedPiece)
       }
-      guard let end = piece.last else { return count }
+      guard let end = piece.last else {
+        try await write { (transaction) throws(StoreError) in try transaction.setQueueRoutes(routes) }
+        return count
+      }
       last = end.id
       let moves = piece.compactMap { way -> (recipient: QueuedRecipientID, destination: String)? in
         guard let recipient = way.recipient else { return nil }

@@ -152,6 +152,11 @@ extension WriteContext {
     isQueueChanged = true
   }
 
+  /// The packs do not know of it, either.
+  func setQueueRoutes(_ mark: Int64) throws(StoreError) {
+    try database.change("INSERT OR REPLACE INTO state (name, value) VALUES ('queue_routes', ?)", .integer(mark))
+  }
+
   private func setState(
     _ state: QueuedRecipient.State, _ message: Int64, _ recipients: [QueuedRecipient]
   ) throws(StoreError) {

@@ -3,33 +3,36 @@ package import SQLite
 
 /// What the scheduler and the administrator ask of the queue.
 extension Database {
-  /// Those that are due, the longest first: of those that could be reached the last time, or of the others.
-  /// - Parameters:
-  ///   - earliest: such as were due before this are left out.
-  ///   - busy: names to leave out.
+  /// - Parameter busy: names to leave out.
   package func dueDestinations(
-    _ areReachable: Bool, from earliest: Timestamp, at time: Timestamp, without busy: Set<String>, limit: Int
+    _ kind: DueDestinations, at time: Timestamp, without busy: Set<String>, limit: Int
   ) throws(StoreError) -> [QueuedDestination] {
     var found: [QueuedDestination] = []
     func add(_ row: Row) {
       let destination = QueuedDestination(row)
       if found.count < limit, !busy.contains(destination.name) { found.append(destination) }
     }
-    let most = SQLValue.integer(Int64(limit + busy.count))
-    if areReachable {
+    let (now, most) = (SQLValue.integer(time.microseconds), SQLValue.integer(Int64(limit + busy.count)))
+    switch kind {
+    case .fresh(let earliest):
       try each(
         """
         SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0
           AND next_attempt BETWEEN ? AND ?
-        ORDER BY next_attempt LIMIT ?
-        """, .integer(earliest.microseconds), .integer(time.microseconds), most, row: add)
-    } else {
+        ORDER BY next_attempt DESC LIMIT ?
+        """, .integer(earliest.microseconds), now, most, row: add)
+    case .reachable:
       try each(
         """
-        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures > 0
-          AND next_attempt BETWEEN ? AND ?
+        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0 AND next_attempt <= ?
         ORDER BY next_attempt LIMIT ?
-        """, .integer(earliest.microseconds), .integer(time.microseconds), most, row: add)
+        """, now, most, row: add)
+    case .unreachable:
+      try each(
+        """
+        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures > 0 AND next_attempt <= ?
+        ORDER BY next_attempt LIMIT ?
+        """, now, most, row: add)
     }
     return found
   }
@@ -212,6 +215,10 @@ extension Database {
           recipient: EmailAddress(row.text(2)), sender: EmailAddress(row.text(3)), destination: row.text(4)))
     }
     return found
+  }
+
+  package func queueRoutes() throws(StoreError) -> Int64? {
+    try one("SELECT value FROM state WHERE name = 'queue_routes'") { $0.integer(0) }
   }
 
   package func queuedDestination(_ name: String) throws(StoreError) -> QueuedDestination? {

@@ -136,6 +136,17 @@ package struct QueuedDestination: Hashable, Sendable {
   package var result: String
 }
 
+/// Destinations for which something is due.
+package enum DueDestinations: Sendable {
+  /// Those that could be reached the last time, or were never tried, the longest due first.
+  case reachable
+  /// Of these such as have come due since, the last first: whoever writes now does not wait for all who wrote a moment
+  /// ago.
+  case fresh(since: Timestamp)
+  /// Those that could not be reached the last time, the longest due first.
+  case unreachable
+}
+
 /// What came of an attempt for one recipient. `result` is kept with it, for reports and lists.
 package enum QueuedOutcome: Hashable, Sendable {
   /// It is done with: it has arrived, or nobody wants a report.

@@ -65,17 +65,27 @@ import Testing
     }
   }
 
-  @Test("who asks for what came due recently is not given what has been due for longer")
+  @Test("what has been due for longest comes first, but of what came due recently the last")
   func recent() async throws {
-    try await StoreFixture.with(options: { $0.clock = WallClock { time } }) { fixture in
-      try await fixture.enqueue(["a@one.test"])
-      func due(from earliest: Timestamp) async throws -> [String] {
+    let clock = Mutex(time)
+    try await StoreFixture.with(options: { $0.clock = WallClock { clock.withLock { $0 } } }) { fixture in
+      for (second, name) in ["one", "two", "three"].enumerated() {
+        let now = time.advanced(by: .seconds(second))
+        clock.withLock { $0 = now }
+        var message = StoreFixture.queuedMessage(["a@\(name).test"])
+        message.notBefore = now
+        _ = try await fixture.store.deliver(
+          try await fixture.stage(mail("queued")), to: [], queued: [message], internalDate: StoreFixture.date)
+      }
+      func due(_ kind: DueDestinations) async throws -> [String] {
         try await fixture.store.dueDestinations(
-          reachable: true, from: earliest, at: time.advanced(by: .seconds(9)), without: [], limit: 10
+          kind, at: time.advanced(by: .seconds(9)), without: ["busy.test"], limit: 10
         ).map(\.name)
       }
-      #expect(try await due(from: time) == ["one.test"])
-      #expect(try await due(from: time.advanced(by: .seconds(4))) == [])
+      #expect(try await due(.reachable) == ["one.test", "two.test", "three.test"])
+      #expect(try await due(.fresh(since: time.advanced(by: .seconds(1)))) == ["three.test", "two.test"])
+      #expect(try await due(.fresh(since: time.advanced(by: .seconds(4)))) == [])
+      #expect(try await due(.unreachable) == [])
     }
   }
 
@@ -113,7 +123,7 @@ import Testing
       try await fixture.store.note(progress)
       let later = time.advanced(by: .seconds(60))
       clock.withLock { $0 = later }
-      let count = try await fixture.store.rerouteQueue { recipient, sender, _ in
+      let count = try await fixture.store.rerouteQueue(by: 1) { recipient, sender, _ in
         sender?.domain.text == "example.test" && recipient.domain.text != "four.test" ? "/hub" : recipient.domain.text
       }
       #expect(count == 3)
@@ -122,12 +132,17 @@ import Testing
       #expect(try await fixture.store.perform(.release, on: QueueFilter(domain: "three.test")) == 1)
       #expect(try await fixture.deliveries("/hub", at: later).flatMap(\.recipients).map(\.position) == [0, 1, 2])
       #expect(try await fixture.due(at: later).contains("/hub"))
-      let again = try await fixture.store.rerouteQueue { recipient, _, _ in
+      let again = try await fixture.store.rerouteQueue(by: 2) { recipient, _, _ in
         recipient.domain.text == "four.test" ? "four.test" : "/hub"
       }
       #expect(again == 0)
-      // A repair brings back the first ones.
-      #expect(try await fixture.store.rerouteQueue { recipient, _, _ in recipient.domain.text } == 3)
+      // The way back.
+      func plain(_ routes: Int64) async throws -> Int {
+        try await fixture.store.rerouteQueue(by: routes) { recipient, _, _ in recipient.domain.text }
+      }
+      #expect(try await plain(3) == 3)
+      #expect(try await fixture.store.rerouteQueue(by: 3) { _, _, _ in "never looked at" } == 0)
+      #expect(try await plain(2) == 0)
     }
   }
 
