@@ -21,12 +21,11 @@ package struct Domain: Hashable, Sendable, Comparable, CustomStringConvertible {
       return
     }
     let name = text.hasSuffix(".") ? text.dropLast() : text[...]
-    let canonical: String
-    if name.utf8.allSatisfy({ $0 < 0x80 }) {
-      canonical = String(decoding: name.utf8.map(\.asciiLowercased), as: UTF8.self)
-    } else {
-      canonical = String(name).lowercased().nfc
+    if let ascii = Self.canonicalASCII(name) {
+      self.text = ascii
+      return
     }
+    let canonical = String(name).lowercased().nfc
     // Lower-casing may have made it longer.
     guard canonical.utf8.count <= 255 else { return nil }
     let labels = canonical.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
@@ -40,6 +39,33 @@ package struct Domain: Hashable, Sendable, Comparable, CustomStringConvertible {
 
   package var description: String { text }
   package static func < (left: Domain, right: Domain) -> Bool { left.text < right.text }
+
+  /// Nearly every domain: in one pass. Nil for what is not ASCII, or no domain.
+  private static func canonicalASCII(_ name: Substring) -> String? {
+    var isDomain = true
+    let text = String(unsafeUninitializedCapacity: name.utf8.count) { buffer in
+      var count = 0
+      var label = 0
+      var last: UInt8 = 0x2E
+      for byte in name.utf8 {
+        if byte == 0x2E {
+          if last == 0x2E || last == 0x2D { isDomain = false }
+          label = 0
+        } else {
+          label += 1
+          let fits = byte.isIn([.alpha, .digit]) || byte == 0x2D && label > 1 || byte == 0x5F
+          if !fits || label > 63 { isDomain = false }
+        }
+        buffer[count] = byte.asciiLowercased
+        count += 1
+        last = byte
+      }
+      if last == 0x2E || last == 0x2D { isDomain = false }
+      // What is no domain need not be UTF-8 either.
+      return isDomain ? count : 0
+    }
+    return isDomain ? text : nil
+  }
 
   /// RFC 5321 §4.1.2 `sub-domain`, with the underscore that real names have.
   private static func isLabel(_ label: Substring.UTF8View) -> Bool {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The facts of one trace field.  RFC 5321 §4.4.
 package struct ReceivedField: Sendable {
   /// What the client said in EHLO, HELO or LHLO.
@@ -40,13 +42,20 @@ package struct ReceivedField: Sendable {
 
   /// What a peer says about itself must not end a line, open a comment or grow without bound.
   private static func safe(_ text: String, allowing extra: Unicode.Scalar = "_") -> String {
+    // As nearly every one is.
+    if 1...255 ~= text.utf8.count, text.utf8.allSatisfy({ isSafe($0) || extra.value == $0 }) { return text }
     var result = ""
     for scalar in text.unicodeScalars.prefix(255) {
-      let isSafe =
-        scalar == extra || !scalar.isASCII || scalar.properties.isAlphabetic
-        || "0123456789.-:[]_+=/".unicodeScalars.contains(scalar)
+      let isSafe = scalar == extra || !scalar.isASCII || isSafe(UInt8(scalar.value))
       result.unicodeScalars.append(isSafe && !(0x80..<0xA0 ~= scalar.value) ? scalar : "?")
     }
     return result.isEmpty ? "unknown" : result
+  }
+
+  private static func isSafe(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x2D...0x3A, 0x2B, 0x3D, 0x5B, 0x5D, 0x5F: true  // `-./` and digits, `:+=[]_`
+    default: byte.isIn(.alpha)
+    }
   }
 }
