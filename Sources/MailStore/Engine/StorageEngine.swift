@@ -58,7 +58,7 @@ package protocol StorageEngine: Sendable {
   func requestClose()
 }
 
-/// What a change does at the most; an engine may make less of it durable in a costlier way.
+/// What a change does at the most. The less it is, the cheaper an engine may make it durable.
 package enum WriteScope: Sendable {
   /// It only calls `append`, `deliver` and `count`, and no body is large. An engine may put off what these leave to do
   /// until the commit.

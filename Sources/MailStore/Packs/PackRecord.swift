@@ -32,8 +32,8 @@ enum PackRecord {
     case compactedBeginning = 5
     /// What is left of the record of a body, in the pack or a file of its own, that no message has any more.
     case goneBody = 6
-    /// The last of a group of new messages, and of changes of the queue. With it in the pack the group is committed,
-    /// whatever `store.db` has of it after a power cut.
+    /// The last of a group of new messages, and of changes of entries and of the queue. With it in the pack the group is
+    /// committed, whatever `store.db` has of it after a power cut.
     case groupEnd = 7
   }
 
