@@ -436,6 +436,20 @@ private final class ScriptedServer: ScriptedPeer {
     }
   }
 
+  @Test func whatWasWrittenSecondsAgoLeavesPlacesForWhatIsWrittenNow() async throws {
+    let dead = (1...300).map { "d\($0).test" }
+    let world = World(living: ["live.test"], hanging: Set(dead))
+    let limits = QueueLimits()
+    try await run(world, limits: limits) { store in
+      let before = world.clock.now.advanced(by: .seconds(-2))
+      for name in dead { try await enqueue("a@\(name)", in: store, due: before) }
+      let asked = limits.destinations - limits.newestDestinations
+      _ = await world.activity.wait { world.state.withLock { $0.asked.count } >= asked ? true : nil }
+      try await enqueue("a@live.test", in: store, due: world.clock.now)
+      #expect(await arrived(1, in: world) == ["<a@live.test>"])
+    }
+  }
+
   @Test(arguments: ["MAIL", "RCPT", "DATA"])
   func aServerThatFallsSilentIsLetAloneAsAWhole(command: String) async throws {
     let world = World(living: ["live.test", "silent.test"])

@@ -13,6 +13,9 @@ package struct QueueLimits: Sendable {
   /// must not keep a message that was just written.
   package var recentDestinations = 40
   package var recently: Duration = .seconds(5)
+  /// Of these, kept for what has come due within `justNow`: nor must all that was written a few seconds ago.
+  package var newestDestinations = 20
+  package var justNow: Duration = .seconds(1)
   /// Sessions with one destination.
   package var sessionsWithDestination = 10
   /// Messages of one destination in memory, without their bodies.

@@ -34,8 +34,11 @@ struct QueuePlaces {
 
   // MARK: Room
 
-  /// For what has just come due.
+  /// For what has come due just now.
   var room: Int { limits.destinations - quickCount }
+
+  /// For what has come due recently.
+  var roomForRecent: Int { room - limits.newestDestinations }
 
   /// For what has been due longer.
   var roomForBacklog: Int { room - limits.recentDestinations }

@@ -151,7 +151,8 @@ package actor QueueRunner {
   // MARK: Destinations
 
   private func startDestinations(at now: Timestamp, in group: inout DiscardingTaskGroup) async {
-    await start(.fresh(since: now.advanced(by: .zero - limits.recently)), at: now, places.room, in: &group)
+    await start(.fresh(since: now.advanced(by: .zero - limits.justNow)), at: now, places.room, in: &group)
+    await start(.fresh(since: now.advanced(by: .zero - limits.recently)), at: now, places.roomForRecent, in: &group)
     await start(.reachable, at: now, places.roomForBacklog, in: &group)
     await start(.unreachable, at: now, places.roomForUnreachable, in: &group)
   }
