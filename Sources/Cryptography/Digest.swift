@@ -32,6 +32,11 @@ package func digest(_ bytes: [UInt8], _ algorithm: DigestAlgorithm) -> [UInt8] {
   return digester.finish()
 }
 
+/// The first eight octets of the SHA-256 of `text`: a number by which it is known again, and not read.
+package func shortDigest(_ text: String) -> Int64 {
+  digest(Array(text.utf8), .sha256).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+}
+
 /// A digest of bytes that come in pieces.
 package struct Digester: ~Copyable {
   private let context: OpaquePointer

@@ -149,10 +149,7 @@ private struct Replay {
           "pack \(state.pack.segment) has a new message for mailbox \(placement.mailbox) with UID \(placement.uid), and "
             + "store.db speaks against it: run martlet store repair")
       }
-      try database.insert(
-        RecordedEntry(
-          uid: placement.uid, message: placement.email, flags: placement.flags, keywords: placement.keywords,
-          modSequence: placement.modSequence, saved: placement.saved), in: placement.mailbox)
+      try database.insert(placement.entry, in: placement.mailbox)
       try touch(placement.mailbox, uid: placement.uid, modSequence: placement.modSequence)
       entries[placement.email, default: 0] += 1
     }
@@ -193,7 +190,7 @@ private struct Replay {
       try database.replay(message)
     case .unqueued(let message, let positions): _ = try database.unqueue(message, positions)
     case .queueState(let message, let positions, let state, let result):
-      for position in positions { try database.setQueueState(message, position, Int64(state), result) }
+      try database.setQueueState(message, positions, Int64(state), result)
     default: break
     }
   }

@@ -21,16 +21,11 @@ package struct Domain: Hashable, Sendable, Comparable, CustomStringConvertible {
       return
     }
     let name = text.hasSuffix(".") ? text.dropLast() : text[...]
-    if let ascii = Self.canonicalASCII(name) {
-      self.text = ascii
-      return
-    }
-    let canonical = String(name).lowercased().nfc
+    let isASCII = name.utf8.allSatisfy { $0 < 0x80 }
+    let canonical = isASCII ? Self.lowercased(name) : String(name).lowercased().nfc
     // Lower-casing may have made it longer.
-    guard canonical.utf8.count <= 255 else { return nil }
-    let labels = canonical.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
-    guard labels.allSatisfy({ Self.isLabel($0) }) else { return nil }
-    guard canonical.unicodeScalars.allSatisfy({ $0.isASCII || Self.mayStandInLabel($0) }) else { return nil }
+    guard canonical.utf8.count <= 255, Self.areLabels(canonical.utf8) else { return nil }
+    guard isASCII || canonical.unicodeScalars.allSatisfy({ $0.isASCII || Self.mayStandInLabel($0) }) else { return nil }
     self.text = canonical
   }
 
@@ -40,37 +35,36 @@ package struct Domain: Hashable, Sendable, Comparable, CustomStringConvertible {
   package var description: String { text }
   package static func < (left: Domain, right: Domain) -> Bool { left.text < right.text }
 
-  /// Nearly every domain: in one pass. Nil for what is not ASCII, or no domain.
-  private static func canonicalASCII(_ name: Substring) -> String? {
-    var isDomain = true
-    let text = String(unsafeUninitializedCapacity: name.utf8.count) { buffer in
+  private static func lowercased(_ ascii: Substring) -> String {
+    String(unsafeUninitializedCapacity: ascii.utf8.count) { buffer in
       var count = 0
-      var label = 0
-      var last: UInt8 = 0x2E
-      for byte in name.utf8 {
-        if byte == 0x2E {
-          if last == 0x2E || last == 0x2D { isDomain = false }
-          label = 0
-        } else {
-          label += 1
-          let fits = byte.isIn([.alpha, .digit]) || byte == 0x2D && label > 1 || byte == 0x5F
-          if !fits || label > 63 { isDomain = false }
-        }
+      for byte in ascii.utf8 {
         buffer[count] = byte.asciiLowercased
         count += 1
-        last = byte
       }
-      if last == 0x2E || last == 0x2D { isDomain = false }
-      // What is no domain need not be UTF-8 either.
-      return isDomain ? count : 0
+      return count
     }
-    return isDomain ? text : nil
   }
 
-  /// RFC 5321 §4.1.2 `sub-domain`, with the underscore that real names have.
-  private static func isLabel(_ label: Substring.UTF8View) -> Bool {
-    guard 1...63 ~= label.count, label.first != 0x2D, label.last != 0x2D else { return false }
-    return label.allSatisfy { $0.isIn([.alpha, .digit]) || $0 == 0x2D || $0 == 0x5F || $0 >= 0x80 }
+  /// Labels with dots between them: RFC 5321 §4.1.2 `sub-domain`, with the underscore that real names have.
+  private static func areLabels(_ name: String.UTF8View) -> Bool {
+    let (dot, hyphen): (UInt8, UInt8) = (0x2E, 0x2D)
+    var length = 0
+    var last = dot
+    for byte in name {
+      if byte == dot {
+        guard last != dot, last != hyphen else { return false }
+        length = 0
+      } else {
+        length += 1
+        guard length <= 63 else { return false }
+        guard byte.isIn([.alpha, .digit]) || byte == hyphen && length > 1 || byte == 0x5F || byte >= 0x80 else {
+          return false
+        }
+      }
+      last = byte
+    }
+    return last != dot && last != hyphen
   }
 
   private static func mayStandInLabel(_ scalar: Unicode.Scalar) -> Bool {

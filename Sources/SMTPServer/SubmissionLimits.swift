@@ -62,9 +62,6 @@ struct SendingRefusal: Error {
 }
 
 extension RecipientKey {
-  /// The first eight octets of the address's SHA-256: whom somebody writes to need not be kept in clear.
-  init(_ address: EmailAddress) {
-    let hash = digest(Array(address.lookupKey.utf8), .sha256)
-    self.init(rawValue: Int64(bitPattern: hash.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }))
-  }
+  /// Whom somebody writes to need not be kept in clear.
+  init(_ address: EmailAddress) { self.init(rawValue: shortDigest(address.lookupKey)) }
 }

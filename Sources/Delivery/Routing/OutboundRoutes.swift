@@ -53,7 +53,7 @@ package struct OutboundRoutes: Sendable {
     var text = "1\n"
     for (name, transport) in transports.sorted(by: { $0.key < $1.key }) { text += "\(name) \(transport.isFixed)\n" }
     for route in routes { text += "\(route.recipients) \(route.senders) \(Self.name(of: route))\n" }
-    return digest(Array(text.utf8), .sha256).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+    return shortDigest(text)
   }
 
   func transport(named name: String) -> Transport? { transports[name] }

@@ -62,6 +62,12 @@ enum PackRecord {
     var internalOffset: Int64
     var saved: Int64
     var prefix: [UInt8]
+
+    /// As it is in its mailbox.
+    var entry: RecordedEntry {
+      RecordedEntry(
+        uid: uid, message: email, flags: flags, keywords: keywords, modSequence: modSequence, saved: saved)
+    }
   }
 
   struct Header: Hashable {

@@ -161,7 +161,7 @@ extension WriteContext {
     _ state: QueuedRecipient.State, _ message: Int64, _ recipients: [QueuedRecipient]
   ) throws(StoreError) {
     for recipient in recipients where recipient.state != state {
-      try database.setQueueState(message, Int64(recipient.position), state.rawValue, recipient.result)
+      try database.setQueueState(message, [Int64(recipient.position)], state.rawValue, recipient.result)
       record(
         .queueState(
           message: message, positions: [Int64(recipient.position)], state: UInt8(state.rawValue),
@@ -267,10 +267,12 @@ extension Database {
     return first.map { Timestamp(microseconds: $0) }
   }
 
-  func setQueueState(_ message: Int64, _ position: Int64, _ state: Int64, _ result: String) throws(StoreError) {
-    try change(
-      "UPDATE queued_recipients SET state = ?, result = ? WHERE message = ? AND position = ?", .integer(state),
-      .text(result), .integer(message), .integer(position))
+  func setQueueState(_ message: Int64, _ positions: [Int64], _ state: Int64, _ result: String) throws(StoreError) {
+    for position in positions {
+      try change(
+        "UPDATE queued_recipients SET state = ?, result = ? WHERE message = ? AND position = ?", .integer(state),
+        .text(result), .integer(message), .integer(position))
+    }
   }
 
   /// Returns the large body that nobody has any more.

@@ -168,10 +168,7 @@ final class HistoryReplay {
       // Without a mailbox: the message was deleted when its body got this record.
       guard placement.mailbox != 0, directory.meet(placement) else { continue }
       entries[placement.email, default: 0] += 1
-      try database.insert(
-        RecordedEntry(
-          uid: placement.uid, message: placement.email, flags: placement.flags, keywords: placement.keywords,
-          modSequence: placement.modSequence, saved: placement.saved), in: placement.mailbox)
+      try database.insert(placement.entry, in: placement.mailbox)
     }
     var seen: Set<Int64> = []
     for placement in placements where seen.insert(placement.email).inserted {
@@ -237,7 +234,7 @@ final class HistoryReplay {
       try database.replay(message)
     case .unqueued(let message, let positions): _ = try database.unqueue(message, positions)
     case .queueState(let message, let positions, let state, let result):
-      for position in positions { try database.setQueueState(message, position, Int64(state), result) }
+      try database.setQueueState(message, positions, Int64(state), result)
     case .importOrigin(let origin):
       meet(id: origin.id)
       try database.set(origin)

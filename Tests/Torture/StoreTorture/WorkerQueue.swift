@@ -46,9 +46,7 @@ extension Worker {
   /// Attempts have been made for a message: some recipients are done with, some wait, of some a report is due, which may
   /// be sent in the same commit.
   mutating func attempt(_ accounts: [AccountID]) -> (Holdings, Change?) {
-    guard let (name, recipients) = holdings.queued.sorted(by: { $0.key < $1.key }).randomElement(using: &random) else {
-      return (holdings, nil)
-    }
+    guard let (name, recipients) = chosenQueued() else { return (holdings, nil) }
     var outcomes: [(position: Int, outcome: QueuedOutcome)] = []
     var rest = recipients
     for position in recipients.keys.sorted() {
@@ -101,9 +99,7 @@ extension Worker {
 
   /// As an administrator does.
   mutating func handleQueue() -> (Holdings, Change?) {
-    guard let (name, recipients) = holdings.queued.sorted(by: { $0.key < $1.key }).randomElement(using: &random) else {
-      return (holdings, nil)
-    }
+    guard let (name, recipients) = chosenQueued() else { return (holdings, nil) }
     let action = [QueueAction.hold, .release, .drop].randomElement(using: &random) ?? .hold
     var after = holdings
     switch action {
@@ -119,6 +115,10 @@ extension Worker {
         return intended
       }
     )
+  }
+
+  private mutating func chosenQueued() -> (name: String, recipients: [Int: QueuedRecipient.State])? {
+    holdings.queued.sorted(by: { $0.key < $1.key }).randomElement(using: &random).map { ($0.key, $0.value) }
   }
 
   private static func sender(of name: String) -> EmailAddress {
