@@ -86,8 +86,14 @@ final class ChangeFeed: Sendable {
     weak var subscription: ChangeSubscription?
   }
 
+  /// A closure that stood in the lock by itself would be wrapped anew by each look at it, and call through all its
+  /// wrappers until there is no stack left.
+  private struct QueueWatcher {
+    let wake: @Sendable () -> Void
+  }
+
   private let subscribers = Mutex<[AccountID: [ObjectIdentifier: Subscriber]]>([:])
-  private let queueWatcher = Mutex<(@Sendable () -> Void)?>(nil)
+  private let queueWatcher = Mutex<QueueWatcher?>(nil)
 
   func subscribe(to account: AccountID, wake: @escaping @Sendable () -> Void) -> ChangeSubscription {
     let subscription = ChangeSubscription(feed: self, account: account, wake: wake)
@@ -104,9 +110,11 @@ final class ChangeFeed: Sendable {
   }
 
   /// There is one: the next takes the place of the last.
-  func watchQueue(_ wake: @escaping @Sendable () -> Void) { queueWatcher.withLock { $0 = wake } }
+  func watchQueue(_ wake: @escaping @Sendable () -> Void) {
+    queueWatcher.withLock { $0 = QueueWatcher(wake: wake) }
+  }
 
-  func publishQueueChange() { queueWatcher.withLock { $0 }?() }
+  func publishQueueChange() { queueWatcher.withLock { $0 }?.wake() }
 
   /// Changes of one account, in order. Called by the thread that commits, before it answers those who made them.
   func publish(_ changes: [Change], of account: AccountID) {
