@@ -237,8 +237,9 @@ private final class ScriptedServer: ScriptedPeer {
       try await enqueue("a@slow.test", in: store, due: world.clock.now)
       _ = await world.activity.wait { world.state.withLock { $0.asked.count } == 1 ? true : nil }
     } after: { store in
-      let due = try await store.dueDestinations(.reachable, at: world.clock.now, without: [], limit: 10)
-      #expect(due.map(\.name) == ["slow.test"])
+      let room = QueueRoom(reachable: 10, unreachable: 0)
+      let look = try await store.look(atQueue: world.clock.now, without: [], room)
+      #expect(look.destinations.map(\.name) == ["slow.test"])
       let waiting = try await store.dueDeliveries(
         for: "slow.test", at: world.clock.now, after: nil, without: [], limit: 10)
       #expect(waiting.flatMap(\.recipients).map(\.attempts) == [0])
@@ -252,7 +253,8 @@ private final class ScriptedServer: ScriptedPeer {
       let release = world.clock.now.advanced(by: .seconds(86_400))
       try await hold(for: account, until: release, in: store, world)
       func count() async throws -> Int { try await inboxCount(of: account, in: store) }
-      #expect(try await store.nextQueueEvent(after: world.clock.now) == release)
+      let room = QueueRoom(reachable: 10, unreachable: 10)
+      #expect(try await store.look(atQueue: world.clock.now, without: [], room).next == release)
       #expect(try await count() == 0)
       // Somebody wakes the queue when the time has come: here the next message.
       world.clock.move(to: release)
@@ -427,9 +429,9 @@ private final class ScriptedServer: ScriptedPeer {
       while try await waiting() > 0 { await Task.yield() }
     } after: { store in
       // Those that were put off for others count as not reached, and none of their messages as tried.
-      let late = try await store.dueDestinations(
-        .unreachable, at: world.clock.now.advanced(by: .seconds(400)), without: [], limit: 700)
-      #expect(late.count >= 100)
+      let late = try await store.look(
+        atQueue: world.clock.now.advanced(by: .seconds(400)), without: [], QueueRoom(reachable: 0, unreachable: 700))
+      #expect(late.destinations.count >= 100)
       let waiting = try await store.queuedMessages(QueueFilter(), limit: 1_000).flatMap(\.recipients)
       #expect(waiting.count == 700)
       #expect(waiting.allSatisfy { $0.attempts == 0 })

@@ -25,9 +25,11 @@ extension StoreFixture {
 
   /// Names of the destinations that are due.
   func due(at time: Timestamp = queueTime) async throws -> [String] {
-    var names = try await store.dueDestinations(.reachable, at: time, without: [], limit: 10)
-    names += try await store.dueDestinations(.unreachable, at: time, without: [], limit: 10)
-    return names.map(\.name)
+    try await look(at: time).destinations.map(\.name)
+  }
+
+  func look(at time: Timestamp = queueTime) async throws -> QueueLook {
+    try await store.look(atQueue: time, without: [], QueueRoom(reachable: 10, unreachable: 10))
   }
 
   func deliveries(

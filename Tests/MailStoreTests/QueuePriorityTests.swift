@@ -54,7 +54,7 @@ import Testing
         try await fixture.stage(mail("queued")), to: [], queued: [message], internalDate: StoreFixture.date)
       let now = Timestamp(seconds: 3_900_000_000)
       #expect(try await fixture.due(at: now) == [])
-      #expect(try await fixture.store.nextQueueEvent(after: now) == message.notBefore)
+      #expect(try await fixture.look(at: now).next == message.notBefore)
       #expect(try await fixture.store.perform(.release, on: QueueFilter()) == 1)
       #expect(try await fixture.due(at: now) == ["one.test"])
     }

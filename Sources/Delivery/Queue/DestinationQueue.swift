@@ -27,6 +27,10 @@ actor DestinationQueue {
   private var sessions = 0
   private var hasReached = false
   private var unreachable: DeliveryNote?
+  /// The store knows that nothing is under way, and when something is due again.
+  private var isSettled = false
+  /// There was nothing to send any more.
+  private var isUntried = false
   private var work: Task<Void, Never>?
   /// Messages that are with a server as a whole, or nearly so, without its answer.
   private var handedOver: Set<QueueID> = []
@@ -57,7 +61,7 @@ actor DestinationQueue {
     await withTaskCancellationHandler { await work.value } onCancel: { work.cancel() }
     // Cut short by the end of the server, it says nothing of the destination.
     if Task.isCancelled, !hasReached { return }
-    await settle()
+    if !isSettled { await settle() }
   }
 
   /// Others wait for its place, and no server has answered so far: it is put off. Not so where one may have a message
@@ -74,7 +78,8 @@ actor DestinationQueue {
   private func workOff() async {
     await refill()
     if waiting.isEmpty {
-      // An administrator was faster.
+      // An administrator was faster, or its time was over.
+      isUntried = true
     } else if let rested = await resting.take(for: destination.name) {
       await deliver(over: rested.walk, from: rested)
     } else {
@@ -91,6 +96,8 @@ actor DestinationQueue {
     let outcome: DestinationOutcome =
       if let unreachable {
         .unreachable(until: now.advanced(by: pause(after: destination.failures + 1)), result: unreachable.encoded)
+      } else if isUntried {
+        .untried
       } else {
         .reached
       }
@@ -222,7 +229,12 @@ actor DestinationQueue {
       if let silence, pace.state.last == before { unreachable = unreachable ?? silence }
       count = held == nil ? 0 : count + 1
       await finish(noting)
-      noting = Task { await self.note(attempt, of: delivery) }
+      let isLast = sessions == 1 && waiting.isEmpty && unreachable == nil
+      noting = Task { await (isLast ? self.noteLast(attempt, of: delivery) : self.note(attempt, of: delivery)) }
+      if isLast {
+        await finish(noting)
+        noting = nil
+      }
       if held == nil { walk.restart() }
       if unreachable != nil {
         await deliverWithoutPolicies(over: walk)
@@ -425,22 +437,34 @@ actor DestinationQueue {
   // MARK: Noting
 
   private func note(_ attempt: Attempt, of delivery: QueuedDelivery) async {
+    let progress = progress(attempt, of: delivery)
+    guard !progress.isEmpty else { return }
+    await persist("queue_not_noted", ["queue_id": "\(delivery.message.id.rawValue)"]) { () throws(StoreError) in
+      try await self.store.note(progress)
+      self.taken.remove(delivery.message.id)
+    }
+  }
+
+  /// Where nobody sends anything any more: the store learns that as well, and says whether more has come.
+  private func noteLast(_ attempt: Attempt, of delivery: QueuedDelivery) async {
+    let (progress, now) = (progress(attempt, of: delivery), clock.now())
+    await persist("queue_not_noted", ["queue_id": "\(delivery.message.id.rawValue)"]) { () throws(StoreError) in
+      let next = try await self.store.settle(destination: self.destination.name, .reached, noting: progress)
+      self.taken.remove(delivery.message.id)
+      self.isExhausted = next.map { $0 > now } ?? true
+      self.isSettled = self.isExhausted
+    }
+  }
+
+  private func progress(_ attempt: Attempt, of delivery: QueuedDelivery) -> QueueProgress {
     let now = clock.now()
     var progress = QueueProgress()
     for recipient in delivery.recipients {
       guard let (note, isFinal) = attempt[recipient.position] else { continue }
       progress.outcomes.append(
-        (
-          delivery.id(of: recipient),
-          outcome(note, isFinal, recipient, delivery.message, now)
-        ))
+        (delivery.id(of: recipient), outcome(note, isFinal, recipient, delivery.message, now)))
     }
-    guard !progress.isEmpty else { return }
-    await persist("queue_not_noted", ["queue_id": "\(delivery.message.id.rawValue)"]) {
-      [progress] () throws(StoreError) in
-      try await self.store.note(progress)
-      self.taken.remove(delivery.message.id)
-    }
+    return progress
   }
 
   private func outcome(

@@ -31,7 +31,7 @@ struct HeldMail {
     } catch {
       if error != .closed { logger.error("held_mail_not_delivered", metadata: ["error": "\(error)"]) }
       let later = clock.now().advanced(by: schedule.firstPause)
-      try? await store.settle(destination: Self.destination, .unreachable(until: later, result: ""))
+      _ = try? await store.settle(destination: Self.destination, .unreachable(until: later, result: ""))
     }
   }
 

@@ -1,3 +1,5 @@
+import MailStore
+import MessageFormat
 import SMTPClient
 import Synchronization
 
@@ -34,19 +36,16 @@ struct QueuePlaces {
 
   // MARK: Room
 
-  /// For what has come due just now.
-  var room: Int { limits.destinations - quickCount }
-
-  /// For what has come due recently.
-  var roomForRecent: Int { room - limits.newestDestinations }
-
-  /// For what has been due longer.
-  var roomForBacklog: Int { room - limits.recentDestinations }
-
-  /// For what could not be reached the last time.
-  var roomForUnreachable: Int {
+  func room(at now: Timestamp) -> QueueRoom {
+    let room = limits.destinations - quickCount
     let unreachable = places.values.count { $0.isUnreachable && !$0.pace.state.hasMoved }
-    return min(limits.unreachableDestinations - unreachable, limits.slowDestinations - slowCount)
+    return QueueRoom(
+      fresh: [
+        (now.advanced(by: .zero - limits.justNow), room),
+        (now.advanced(by: .zero - limits.recently), room - limits.newestDestinations),
+      ],
+      reachable: room - limits.recentDestinations,
+      unreachable: max(0, min(limits.unreachableDestinations - unreachable, limits.slowDestinations - slowCount)))
   }
 
   /// Those of whom it is not known that they are slow, and of the others as many as are too many.
@@ -71,7 +70,7 @@ struct QueuePlaces {
 
   /// Until there may be more room than now; nil where there is room.
   var nextRoom: Duration? {
-    guard roomForBacklog <= 0 else { return nil }
+    guard limits.destinations - quickCount <= limits.recentDestinations else { return nil }
     let now = clock.now()
     return places.values.lazy.filter { !isSlow($0) }.map { $0.pace.state.last + limits.patience - now }.min()
   }

@@ -82,11 +82,7 @@ package actor QueueRunner {
         // One time for all of a look: between two, somebody may put the clock forward.
         let now = clock.now()
         await look(atClock: now)
-        await expire(at: now)
-        startReports(in: &group)
-        await makeRoom()
-        await startDestinations(at: now, in: &group)
-        await setAlarm()
+        setAlarm(at: await lookAtQueue(at: now, in: &group))
         try? await Task.sleep(for: Self.shortestPause)
       }
       alarm?.cancel()
@@ -130,32 +126,34 @@ package actor QueueRunner {
     }
   }
 
+  /// - Returns: when something is due next; nil where nothing waits, or that is not known.
+  private func lookAtQueue(at now: Timestamp, in group: inout DiscardingTaskGroup) async -> Timestamp? {
+    await makeRoom()
+    do throws(StoreError) {
+      let look = try await store.look(atQueue: now, without: places.names, places.room(at: now))
+      // Before anything is started: what is being tried is not given up.
+      if look.hasExpired { await expire(at: now) }
+      if look.hasReports { startReports(in: &group) }
+      for destination in look.destinations { start(destination, in: &group) }
+      return look.next
+    } catch {
+      if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
+      return nil
+    }
+  }
+
   /// There is one at a time: if each event left its own behind, each of those would be an event again.
-  private func setAlarm() async {
-    let pause = await pause()
+  private func setAlarm(at next: Timestamp?) {
+    var pause = places.nextRoom ?? Self.longestSleep
+    if let next { pause = min(pause, .microseconds(next.microseconds - clock.now().microseconds)) }
+    pause = min(max(pause, .milliseconds(1)), Self.longestSleep)
     alarm?.cancel()
-    alarm = Task { [signal] in
+    alarm = Task { [signal, pause] in
       if (try? await Task.sleep(for: pause)) != nil { signal.yield() }
     }
   }
 
-  private func pause() async -> Duration {
-    let now = clock.now()
-    var pause = places.nextRoom ?? Self.longestSleep
-    if let next = (try? await store.nextQueueEvent(after: now)) ?? nil {
-      pause = min(pause, .microseconds(next.microseconds - now.microseconds))
-    }
-    return min(max(pause, .milliseconds(1)), Self.longestSleep)
-  }
-
   // MARK: Destinations
-
-  private func startDestinations(at now: Timestamp, in group: inout DiscardingTaskGroup) async {
-    await start(.fresh(since: now.advanced(by: .zero - limits.justNow)), at: now, places.room, in: &group)
-    await start(.fresh(since: now.advanced(by: .zero - limits.recently)), at: now, places.roomForRecent, in: &group)
-    await start(.reachable, at: now, places.roomForBacklog, in: &group)
-    await start(.unreachable, at: now, places.roomForUnreachable, in: &group)
-  }
 
   /// However many servers say nothing.
   private func makeRoom() async {
@@ -165,36 +163,24 @@ package actor QueueRunner {
     }
   }
 
-  private func start(
-    _ kind: DueDestinations, at now: Timestamp, _ room: Int, in group: inout DiscardingTaskGroup
-  ) async {
-    guard room > 0, !Task.isCancelled else { return }
-    let due: [QueuedDestination]
-    do throws(StoreError) {
-      due = try await store.dueDestinations(kind, at: now, without: places.names, limit: room)
-    } catch {
-      if error != .closed { logger.error("queue_unreadable", metadata: ["error": "\(error)"]) }
-      return
-    }
-    let isReachable = if case .unreachable = kind { false } else { true }
-    for destination in due {
-      let pace = places.take(destination.name, isReachable: isReachable)
-      if destination.name == HeldMail.destination {
-        let held = HeldMail(store: store, router: router, schedule: schedule, clock: clock, logger: logger)
-        group.addTask {
-          await held.release()
-          await self.ended(destination.name)
-        }
-        continue
-      }
-      let queue = DestinationQueue(
-        destination, store: store, transport: transport, resting: resting, pace: pace, schedule: schedule,
-        limits: limits, signature: signature, clock: clock, logger: logger)
-      active[destination.name] = queue
+  private func start(_ destination: QueuedDestination, in group: inout DiscardingTaskGroup) {
+    guard !Task.isCancelled else { return }
+    let pace = places.take(destination.name, isReachable: destination.failures == 0)
+    if destination.name == HeldMail.destination {
+      let held = HeldMail(store: store, router: router, schedule: schedule, clock: clock, logger: logger)
       group.addTask {
-        await queue.run()
+        await held.release()
         await self.ended(destination.name)
       }
+      return
+    }
+    let queue = DestinationQueue(
+      destination, store: store, transport: transport, resting: resting, pace: pace, schedule: schedule,
+      limits: limits, signature: signature, clock: clock, logger: logger)
+    active[destination.name] = queue
+    group.addTask {
+      await queue.run()
+      await self.ended(destination.name)
     }
   }
 

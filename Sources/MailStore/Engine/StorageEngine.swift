@@ -105,9 +105,11 @@ package protocol StoreSnapshot {
 
   // The queue: see the functions of MailStore with these names.
 
+  /// For which something is due: see `QueueLook`.
   func dueDestinations(
-    _ kind: DueDestinations, at time: Timestamp, without busy: Set<String>, limit: Int
+    at time: Timestamp, without busy: Set<String>, _ room: QueueRoom
   ) throws(StoreError) -> [QueuedDestination]
+  /// When something is due next that at `time` is not yet.
   func nextQueueEvent(after time: Timestamp) throws(StoreError) -> Timestamp?
   func dueDeliveries(
     for destination: String, at time: Timestamp, after last: AccountID?, without taken: Set<QueueID>, limit: Int
@@ -178,7 +180,7 @@ package protocol StoreTransaction {
 
   func note(_ progress: QueueProgress) throws(StoreError) -> [UnusedBody]
   func count(_ sent: SentMessage) throws(StoreError)
-  func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError)
+  func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError) -> Timestamp?
   func moveQueue(by offset: Duration) throws(StoreError)
   func hastenQueue(beyond limit: Timestamp) throws(StoreError)
   func reroute(_ moves: [(recipient: QueuedRecipientID, destination: String)]) throws(StoreError)

@@ -27,18 +27,17 @@ extension MailStore {
 
   // MARK: Out of it
 
-  /// - Parameter busy: names to leave out; a bounded number.
-  package func dueDestinations(
-    _ kind: DueDestinations, at time: Timestamp, without busy: Set<String>, limit: Int
-  ) async throws(StoreError) -> [QueuedDestination] {
+  /// - Parameter busy: destinations to leave out; a bounded number.
+  package func look(
+    atQueue time: Timestamp, without busy: Set<String>, _ room: QueueRoom
+  ) async throws(StoreError) -> QueueLook {
     try await read { (snapshot) throws(StoreError) in
-      try snapshot.dueDestinations(kind, at: time, without: busy, limit: limit)
+      QueueLook(
+        destinations: try snapshot.dueDestinations(at: time, without: busy, room),
+        hasExpired: try !snapshot.expiredMessages(at: time, limit: 1).isEmpty,
+        hasReports: try snapshot.dueReports(at: time, limit: 1).count + snapshot.lateMessages(at: time, limit: 1).count > 0,
+        next: try snapshot.nextQueueEvent(after: time))
     }
-  }
-
-  /// When something of the queue is due after `time`; nil where nothing waits.
-  package func nextQueueEvent(after time: Timestamp) async throws(StoreError) -> Timestamp? {
-    try await read { (snapshot) throws(StoreError) in try snapshot.nextQueueEvent(after: time) }
   }
 
   /// Messages that are due for a destination, a few of each account in turn, so that nobody's thousand stand before
@@ -84,10 +83,19 @@ extension MailStore {
   }
 
   /// Nothing is being delivered to the destination any more.
-  package func settle(destination: String, _ outcome: DestinationOutcome) async throws(StoreError) {
-    try await write(scope: .entriesAndQueue) { (transaction) throws(StoreError) in
-      try transaction.settle(destination: destination, outcome)
+  /// - Parameter progress: changes of the queue before that, in the same commit.
+  /// - Returns: when something for it is due; nil where nothing waits.
+  @discardableResult
+  package func settle(
+    destination: String, _ outcome: DestinationOutcome, noting progress: QueueProgress = QueueProgress()
+  ) async throws(StoreError) -> Timestamp? {
+    let (next, unused) = try await write(scope: progress.isEmpty ? .entriesAndQueue : progress.scope) {
+      (transaction) throws(StoreError) in
+      let unused = try transaction.note(progress)
+      return (try transaction.settle(destination: destination, outcome), unused)
     }
+    await forget(unused)
+    return next
   }
 
   /// The machine's clock was put forward or back by `offset`: what is planned keeps its distance from now.

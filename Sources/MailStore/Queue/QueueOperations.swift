@@ -79,25 +79,32 @@ extension WriteContext {
     return try database.unqueue(message, positions).map { [UnusedBody(id: $0)] } ?? []
   }
 
-  /// The scheduler is done with the destination for now.
-  func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError) {
+  /// The scheduler is done with the destination for now. Returns when something for it is due; nil where nothing waits.
+  func settle(destination: String, _ outcome: DestinationOutcome) throws(StoreError) -> Timestamp? {
     let now = clock.now()
-    guard let next = try database.nextAttempt(for: destination) else {
-      return try database.change("DELETE FROM queued_destinations WHERE name = ?", .text(destination))
+    guard var next = try database.nextAttempt(for: destination) else {
+      try database.change("DELETE FROM queued_destinations WHERE name = ?", .text(destination))
+      return nil
     }
     switch outcome {
+    case .untried:
+      try database.change(
+        "UPDATE queued_destinations SET next_attempt = ? WHERE name = ?", .integer(next.microseconds),
+        .text(destination))
     case .reached:
       try database.change(
         """
         UPDATE queued_destinations SET next_attempt = ?, last_attempt = ?, failures = 0, result = '' WHERE name = ?
         """, .integer(next.microseconds), .integer(now.microseconds), .text(destination))
     case .unreachable(let time, let result):
+      next = max(next, time)
       try database.change(
         """
         UPDATE queued_destinations SET next_attempt = ?, last_attempt = ?, failures = failures + 1, result = ?
         WHERE name = ?
-        """, .integer(max(next, time).microseconds), .integer(now.microseconds), .text(result), .text(destination))
+        """, .integer(next.microseconds), .integer(now.microseconds), .text(result), .text(destination))
     }
+    return next
   }
 
   /// Does it with the recipients of these messages that match the filter. Returns how many there were, and what nobody

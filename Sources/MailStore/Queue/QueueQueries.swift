@@ -5,35 +5,37 @@ package import SQLite
 extension Database {
   /// - Parameter busy: names to leave out.
   package func dueDestinations(
-    _ kind: DueDestinations, at time: Timestamp, without busy: Set<String>, limit: Int
+    at time: Timestamp, without busy: Set<String>, _ room: QueueRoom
   ) throws(StoreError) -> [QueuedDestination] {
     var found: [QueuedDestination] = []
-    func add(_ row: Row) {
-      let destination = QueuedDestination(row)
-      if found.count < limit, !busy.contains(destination.name) { found.append(destination) }
+    var known = busy
+    func add(upTo count: Int, _ sql: StaticString, since: Int64 = .min) throws(StoreError) {
+      guard found.count < count else { return }
+      let most = Int64(count + known.count)
+      try each(sql, .integer(since), .integer(time.microseconds), .integer(most)) { row in
+        if found.count < count, known.insert(row.text(0)).inserted { found.append(QueuedDestination(row)) }
+      }
     }
-    let (now, most) = (SQLValue.integer(time.microseconds), SQLValue.integer(Int64(limit + busy.count)))
-    switch kind {
-    case .fresh(let earliest):
-      try each(
+    for (since, count) in room.fresh {
+      try add(
+        upTo: count,
         """
-        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0
-          AND next_attempt BETWEEN ? AND ?
-        ORDER BY next_attempt DESC LIMIT ?
-        """, .integer(earliest.microseconds), now, most, row: add)
-    case .reachable:
-      try each(
-        """
-        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures = 0 AND next_attempt <= ?
-        ORDER BY next_attempt LIMIT ?
-        """, now, most, row: add)
-    case .unreachable:
-      try each(
-        """
-        SELECT name, next_attempt, failures, result FROM queued_destinations WHERE failures > 0 AND next_attempt <= ?
-        ORDER BY next_attempt LIMIT ?
-        """, now, most, row: add)
+        SELECT name, next_attempt, failures, result FROM queued_destinations
+        WHERE failures = 0 AND next_attempt BETWEEN ? AND ? ORDER BY next_attempt DESC LIMIT ?
+        """, since: since.microseconds)
     }
+    try add(
+      upTo: room.reachable,
+      """
+      SELECT name, next_attempt, failures, result FROM queued_destinations
+      WHERE failures = 0 AND next_attempt BETWEEN ? AND ? ORDER BY next_attempt LIMIT ?
+      """)
+    try add(
+      upTo: found.count + room.unreachable,
+      """
+      SELECT name, next_attempt, failures, result FROM queued_destinations
+      WHERE failures > 0 AND next_attempt BETWEEN ? AND ? ORDER BY next_attempt LIMIT ?
+      """)
     return found
   }
 

@@ -136,15 +136,34 @@ package struct QueuedDestination: Hashable, Sendable {
   package var result: String
 }
 
-/// Destinations for which something is due.
-package enum DueDestinations: Sendable {
-  /// Those that could be reached the last time, or were never tried, the longest due first.
-  case reachable
-  /// Of these such as have come due since, the last first: whoever writes now does not wait for all who wrote a moment
-  /// ago.
-  case fresh(since: Timestamp)
-  /// Those that could not be reached the last time, the longest due first.
-  case unreachable
+/// For how many destinations there is room.
+package struct QueueRoom: Sendable {
+  /// For such as could be reached the last time, or were never tried, and have come due since then. The last first: whoever
+  /// writes now does not wait for all who wrote a moment ago. The first entry has its turn first; each number counts what
+  /// the entries before it have brought.
+  package var fresh: [(since: Timestamp, count: Int)]
+  /// For all of these, the longest due first; counts what `fresh` has brought.
+  package var reachable: Int
+  /// For such as could not be reached the last time, the longest due first.
+  package var unreachable: Int
+
+  package init(fresh: [(since: Timestamp, count: Int)] = [], reachable: Int, unreachable: Int) {
+    self.fresh = fresh
+    self.reachable = reachable
+    self.unreachable = unreachable
+  }
+}
+
+/// What a look at the queue finds to be done.
+package struct QueueLook: Sendable {
+  /// For which something is due, in the order of their turns.
+  package var destinations: [QueuedDestination]
+  /// The time of a message is over.
+  package var hasExpired: Bool
+  /// Something is to be reported, or a sender to be told that a message takes longer.
+  package var hasReports: Bool
+  /// When something is due next that is not yet; nil where nothing waits.
+  package var next: Timestamp?
 }
 
 /// What came of an attempt for one recipient. `result` is kept with it, for reports and lists.
@@ -161,6 +180,8 @@ package enum QueuedOutcome: Hashable, Sendable {
 /// Whether a destination could be reached.
 package enum DestinationOutcome: Hashable, Sendable {
   case reached
+  /// There was nothing to send any more.
+  case untried
   /// Nothing for it is tried before this.
   case unreachable(until: Timestamp, result: String)
 }

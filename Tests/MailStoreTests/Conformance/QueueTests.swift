@@ -77,15 +77,19 @@ import Testing
         _ = try await fixture.store.deliver(
           try await fixture.stage(mail("queued")), to: [], queued: [message], internalDate: StoreFixture.date)
       }
-      func due(_ kind: DueDestinations) async throws -> [String] {
-        try await fixture.store.dueDestinations(
-          kind, at: time.advanced(by: .seconds(9)), without: ["busy.test"], limit: 10
-        ).map(\.name)
+      func due(fresh: [(since: Int, count: Int)], reachable: Int) async throws -> [String] {
+        let room = QueueRoom(
+          fresh: fresh.map { (time.advanced(by: .seconds($0.since)), $0.count) }, reachable: reachable, unreachable: 10)
+        return try await fixture.store.look(
+          atQueue: time.advanced(by: .seconds(9)), without: ["busy.test"], room
+        ).destinations.map(\.name)
       }
-      #expect(try await due(.reachable) == ["one.test", "two.test", "three.test"])
-      #expect(try await due(.fresh(since: time.advanced(by: .seconds(1)))) == ["three.test", "two.test"])
-      #expect(try await due(.fresh(since: time.advanced(by: .seconds(4)))) == [])
-      #expect(try await due(.unreachable) == [])
+      #expect(try await due(fresh: [], reachable: 10) == ["one.test", "two.test", "three.test"])
+      #expect(try await due(fresh: [(1, 10)], reachable: 0) == ["three.test", "two.test"])
+      #expect(try await due(fresh: [(1, 1), (0, 2)], reachable: 2) == ["three.test", "two.test"])
+      #expect(try await due(fresh: [(2, 2), (1, 2)], reachable: 3) == ["three.test", "two.test", "one.test"])
+      #expect(try await due(fresh: [(4, 10)], reachable: 1) == ["one.test"])
+      #expect(try await due(fresh: [(4, 10)], reachable: -1) == [])
     }
   }
 
@@ -102,7 +106,9 @@ import Testing
       #expect(try await fixture.due(at: time.advanced(by: .seconds(299))) == ["two.test"])
       // What is new is tried after a pause.
       #expect(try await fixture.due(at: time.advanced(by: .seconds(300))) == ["two.test", "one.test"])
-      #expect(try await fixture.store.nextQueueEvent(after: time) == time.advanced(by: .seconds(300)))
+      #expect(try await fixture.look().next == time.advanced(by: .seconds(300)))
+      // Nothing of this was tried.
+      try await fixture.store.settle(destination: "one.test", .untried)
       let destination = try #require(try await fixture.store.queuedDestination("one.test"))
       #expect(destination.failures == 1 && destination.result == "refused")
       #expect(try await fixture.store.perform(.retry, on: QueueFilter(domain: "one.test")) == 2)
@@ -218,7 +224,7 @@ import Testing
       try await fixture.store.note(progress)
       try await fixture.store.settle(destination: "one.test", .reached)
       #expect(try await fixture.due() == [])
-      #expect(try await fixture.store.nextQueueEvent(after: time) == time.advanced(by: .seconds(60)))
+      #expect(try await fixture.look().next == time.advanced(by: .seconds(60)))
       let again = try await fixture.deliveries("one.test", at: time.advanced(by: .seconds(60)))
       #expect(again[0].recipients[0].attempts == 1 && again[0].recipients[0].result == "451 later")
 

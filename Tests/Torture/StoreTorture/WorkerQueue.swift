@@ -91,7 +91,7 @@ extension Worker {
           try await store.note(progress)
         }
         // Whether it has happened is nobody's to see.
-        if settles { try? await store.settle(destination: Self.destinations[0], .reached) }
+        if settles { _ = try? await store.settle(destination: Self.destinations[0], .reached) }
         return after(result)
       }
     )
