@@ -16,7 +16,7 @@ struct RestedSession: Sendable {
 actor RestingSessions {
   private struct Place {
     var session: RestedSession
-    var alarm: Task<Void, Never>
+    var until: ContinuousClock.Instant
   }
 
   private let most: Int
@@ -24,6 +24,8 @@ actor RestingSessions {
   private var places: [String: [Int: Place]] = [:]
   private var count = 0
   private var nextKey = 0
+  /// One for all: most sessions are taken again long before their time is over.
+  private var sweeper: Task<Void, Never>?
   private var hasEnded = false
 
   init(_ limits: QueueLimits) {
@@ -33,9 +35,8 @@ actor RestingSessions {
 
   /// One that had its last message a moment ago. It may turn out to be over.
   func take(for place: String) -> RestedSession? {
-    guard let key = places[place]?.keys.max(), let found = remove(key, of: place) else { return nil }
-    found.alarm.cancel()
-    return found.session
+    guard let key = places[place]?.keys.max() else { return nil }
+    return remove(key, of: place)?.session
   }
 
   /// It leaves by itself when nothing comes.
@@ -43,26 +44,34 @@ actor RestingSessions {
     guard !hasEnded, !Task.isCancelled, count < most, session.open.session.takesAnother else {
       return await leave(session)
     }
-    let key = nextKey
+    places[name, default: [:]][nextKey] = Place(session: session, until: .now + longest)
     nextKey += 1
     count += 1
-    let alarm = Task { [longest] in
-      guard (try? await Task.sleep(for: longest)) != nil else { return }
-      if let place = remove(key, of: name) { await leave(place.session) }
+    if sweeper == nil { sweeper = Task { await sweep() } }
+  }
+
+  /// Until nobody rests any more.
+  private func sweep() async {
+    while let first = places.values.lazy.flatMap(\.values).map(\.until).min() {
+      guard (try? await Task.sleep(until: first)) != nil else { return }
+      let now = ContinuousClock.now
+      for (name, sessions) in places {
+        for (key, place) in sessions where place.until <= now {
+          if let place = remove(key, of: name) { Task { await leave(place.session) } }
+        }
+      }
     }
-    places[name, default: [:]][key] = Place(session: session, alarm: alarm)
+    sweeper = nil
   }
 
   /// All leave, and whoever comes later.
   func end() async {
     hasEnded = true
+    sweeper?.cancel()
     let left = places.values.flatMap(\.values)
     (places, count) = ([:], 0)
     await withDiscardingTaskGroup { group in
-      for place in left {
-        place.alarm.cancel()
-        group.addTask { await self.leave(place.session) }
-      }
+      for place in left { group.addTask { await self.leave(place.session) } }
     }
   }
 

@@ -56,10 +56,16 @@ package final class LogWriter: Sendable {
     idle.wait(seconds: 2)
   }
 
+  /// Between two writes: a write for each line of a busy server costs more than the line.
+  private static let shortestPause = Duration.milliseconds(5)
+
   private func run() {
+    var lastWrite: ContinuousClock.Instant?
     while true {
       ready.wait()
       while true {
+        if let lastWrite { sleep(until: lastWrite + Self.shortestPause) }
+        lastWrite = .now
         let (lines, dropped, isLast) = state.withLock { state -> ([UInt8], Int, Bool) in
           defer {
             state.queue = []
@@ -81,6 +87,15 @@ package final class LogWriter: Sendable {
         }
       }
     }
+  }
+}
+
+private func sleep(until end: ContinuousClock.Instant) {
+  while true {
+    let (seconds, attoseconds) = (end - .now).components
+    guard seconds >= 0, attoseconds > 0 else { return }
+    var rest = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+    nanosleep(&rest, nil)
   }
 }
 

@@ -43,6 +43,8 @@ package struct SendingLimits: Hashable, Sendable {
   }
 
   package var isEmpty: Bool { values.isEmpty }
+  /// However much is sent, none is exceeded.
+  package var areUnlimited: Bool { values.values.allSatisfy { $0 <= 0 } }
 
   /// These, and where they say nothing, the others.
   package func completed(by others: SendingLimits) -> SendingLimits {
